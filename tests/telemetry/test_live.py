@@ -1,0 +1,94 @@
+"""The live picture: the last good value, while it is fresh."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenops_core.sample import Kind, Metric, Quality, Reason
+from greenops_core.unit import UNITLESS
+from greenops_telemetry.live import Live, Snapshot
+
+GAUGE = Metric("gauge", Kind.GAUGE, UNITLESS, "A gauge.", ("a", "b"))
+OTHER = Metric("other", Kind.GAUGE, UNITLESS, "Another gauge.", ("a", "b"))
+COUNTER = Metric("counter", Kind.COUNTER, UNITLESS, "A counter.", ("a",))
+
+
+def shown(snapshot: Snapshot) -> dict[tuple[str, ...], float]:
+    return {
+        (metric.stem, *series.sample.labels): series.sample.value for metric, family in snapshot for series in family
+    }
+
+
+def test_the_last_value_of_a_series_stands() -> None:
+    live = Live()
+    for value in (1, 2, 3):
+        live.put(GAUGE.sample(value, 0.0, a="x", b="y"))
+    live.put(GAUGE.sample(9, 0.0, a="x", b="z"))
+    assert shown(live.snapshot(0.0)) == {("gauge", "x", "y"): 3, ("gauge", "x", "z"): 9}
+
+
+def test_a_bad_value_is_absent_until_a_better_one_comes() -> None:
+    live = Live()
+    good = GAUGE.sample(1, 0.0, a="x", b="y")
+    live.put(good)
+    live.put(good.marked(Quality.BAD, Reason.RANGE))
+    assert live.snapshot(0.0) == ()
+    live.put(good.marked(Quality.UNCERTAIN, Reason.CALIBRATION))
+    assert shown(live.snapshot(0.0)) == {("gauge", "x", "y"): 1}
+
+
+def test_a_series_ends_at_the_moment_it_expires_and_may_begin_again() -> None:
+    live = Live()
+    sample = GAUGE.sample(1, 0.0, a="x", b="y")
+    live.put(sample, expires=10.0)
+    assert shown(live.snapshot(9.999)) == {("gauge", "x", "y"): 1}
+    assert live.snapshot(10.0) == ()
+    live.put(sample, expires=20.0)
+    assert shown(live.snapshot(10.0)) == {("gauge", "x", "y"): 1}
+
+
+def test_a_snapshot_does_not_change_any_more() -> None:
+    live = Live()
+    live.put(GAUGE.sample(1, 0.0, a="x", b="y"), expires=5.0)
+    taken = live.snapshot(0.0)
+    live.put(GAUGE.sample(2, 0.0, a="x", b="y"))
+    live.put(GAUGE.sample(2, 0.0, a="n", b="y"))
+    live.drop(GAUGE, a="x")
+    assert shown(taken) == {("gauge", "x", "y"): 1}
+
+
+def test_families_keep_the_order_of_their_first_appearance() -> None:
+    live = Live()
+    live.put(OTHER.sample(1, 0.0, a="x", b="y"))
+    live.put(GAUGE.sample(1, 0.0, a="x", b="y"), expires=1.0)
+    live.snapshot(2.0)
+    live.put(COUNTER.sample(1, 0.0, a="x"))
+    live.put(GAUGE.sample(1, 0.0, a="x", b="y"))
+    assert [metric.stem for metric, _ in live.snapshot(0.0)] == ["other", "gauge", "counter"]
+
+
+def test_drop_ends_the_series_with_these_labels_only() -> None:
+    live = Live()
+    for a in "xy":
+        for b in "xy":
+            live.put(GAUGE.sample(1, 0.0, a=a, b=b))
+            live.put(OTHER.sample(1, 0.0, a=a, b=b))
+    live.drop(GAUGE, b="x")
+    live.drop(COUNTER, a="never seen")
+    assert {key for key in shown(live.snapshot(0.0)) if key[0] == "gauge"} == {("gauge", "x", "y"), ("gauge", "y", "y")}
+    assert len(shown(live.snapshot(0.0))) == 6
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 1000)), min_size=1))
+def test_a_counter_is_the_sum_of_what_was_counted(amounts: list[tuple[str, int]]) -> None:
+    live = Live()
+    for label, amount in amounts:
+        live.count(COUNTER, 0.0, amount, a=label)
+    assert shown(live.snapshot(math.inf)) == {}
+    assert math.fsum(shown(live.snapshot(0.0)).values()) == 0  # looked at beyond the end of time, all is forgotten
+    for label, amount in amounts:
+        live.count(COUNTER, 0.0, amount, a=label)
+    assert sum(shown(live.snapshot(0.0)).values()) == sum(amount for _, amount in amounts)
