@@ -1,0 +1,8 @@
+"""The boards, one module each. To add a board, add its module and a name to ``ALL``."""
+
+from __future__ import annotations
+
+from greenops_dashboards.board import Board
+from greenops_dashboards.boards import budgets, emissions, fleet, gateway, overview
+
+ALL: tuple[Board, ...] = (overview.BOARD, fleet.BOARD, emissions.BOARD, gateway.BOARD, budgets.BOARD)
