@@ -105,7 +105,7 @@ def end(process: subprocess.Popen[bytes], patience: float = 10.0) -> None:
             process.wait(patience)
         except subprocess.TimeoutExpired:
             process.kill()
-    process.wait()
+    process.wait(patience)
 
 
 def _await_ready(service: Service, process: subprocess.Popen[bytes], log: Path, patience: float) -> None:
