@@ -40,7 +40,6 @@ class State:
 
 
 UP = (State(0, "down", BAD), State(1, "up", GOOD))
-WORKS = (State(0, "failed", BAD), State(1, "works", GOOD))
 QUALITY = (State(0, "good", GOOD), State(1, "uncertain", NOTICE), State(2, "bad", INVALID))
 IDLE = (State(0, "active", NORMAL), State(1, "idle", WARNING))
 VALID = (State(0, "not valid", INVALID), State(1, "valid", GOOD))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
 
@@ -95,8 +94,3 @@ class Sample:
     def marked(self, quality: Quality, reason: Reason) -> Sample:
         """The same sample with another quality."""
         return Sample(self.metric, self.labels, self.value, self.at, quality, reason)
-
-
-def worst(samples: Iterable[Sample]) -> Quality:
-    """The quality of what is derived from *samples*; of nothing, it is bad."""
-    return max((sample.quality for sample in samples), default=Quality.BAD)

@@ -49,13 +49,6 @@ class Live:
         known = self._families.get(metric, {}).get(fresh.labels)
         self.put(replace(fresh, value=known.sample.value + amount) if known else fresh)
 
-    def drop(self, metric: Metric, **labels: str) -> None:
-        """End every series of *metric* that carries *labels*."""
-        wanted = [(metric.labels.index(name), value) for name, value in labels.items()]
-        family = self._families.get(metric, {})
-        for key in [key for key in family if all(key[place] == value for place, value in wanted)]:
-            del family[key]
-
     def snapshot(self, now: float) -> Snapshot:
         """What is fresh at *now*; what is not is forgotten."""
         taken = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from greenops_core.errors import FEW, ConfigError, nearest
-from greenops_core.sample import Kind, Metric, Quality, Reason, worst
+from greenops_core.sample import Kind, Metric, Quality, Reason
 from greenops_core.unit import GRAM_PER_KWH, JOULE, UNITLESS
 
 METRIC = Metric("test", Kind.GAUGE, UNITLESS, "A test.", ("a", "b"))
@@ -36,16 +36,12 @@ def test_other_labels_are_refused(labels: dict[str, str]) -> None:
         METRIC.sample(1, 2.0, **labels)
 
 
-def test_what_is_derived_is_as_bad_as_its_worst_input() -> None:
+def test_a_marked_sample_keeps_all_but_its_quality() -> None:
     good = METRIC.sample(1, 2.0, a="", b="")
-    uncertain, bad = good.marked(Quality.UNCERTAIN, Reason.STALE), good.marked(Quality.BAD, Reason.DECODE)
-    assert (uncertain.value, uncertain.at, uncertain.reason) == (1, 2.0, Reason.STALE)
-    assert [worst(samples) for samples in ([good], [good, uncertain], [bad, good], [])] == [
-        Quality.GOOD,
-        Quality.UNCERTAIN,
-        Quality.BAD,
-        Quality.BAD,
-    ]
+    marked = good.marked(Quality.UNCERTAIN, Reason.STALE)
+    assert (marked.value, marked.at, marked.labels) == (good.value, good.at, good.labels)
+    assert (marked.quality, marked.reason) == (Quality.UNCERTAIN, Reason.STALE)
+    assert Quality.GOOD < Quality.UNCERTAIN < Quality.BAD  # what is derived takes the maximum
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_snapshot_does_not_change_any_more() -> None:
     taken = live.snapshot(0.0)
     live.put(GAUGE.sample(2, 0.0, a="x", b="y"))
     live.put(GAUGE.sample(2, 0.0, a="n", b="y"))
-    live.drop(GAUGE, a="x")
+    live.put(GAUGE.sample(3, 0.0, a="x", b="y").marked(Quality.BAD, Reason.RANGE))
     assert shown(taken) == {("gauge", "x", "y"): 1}
 
 
@@ -68,18 +68,6 @@ def test_families_keep_the_order_of_their_first_appearance() -> None:
     live.put(COUNTER.sample(1, 0.0, a="x"))
     live.put(GAUGE.sample(1, 0.0, a="x", b="y"))
     assert [metric.stem for metric, _ in live.snapshot(0.0)] == ["other", "gauge", "counter"]
-
-
-def test_drop_ends_the_series_with_these_labels_only() -> None:
-    live = Live()
-    for a in "xy":
-        for b in "xy":
-            live.put(GAUGE.sample(1, 0.0, a=a, b=b))
-            live.put(OTHER.sample(1, 0.0, a=a, b=b))
-    live.drop(GAUGE, b="x")
-    live.drop(COUNTER, a="never seen")
-    assert {key for key in shown(live.snapshot(0.0)) if key[0] == "gauge"} == {("gauge", "x", "y"), ("gauge", "y", "y")}
-    assert len(shown(live.snapshot(0.0))) == 6
 
 
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 1000)), min_size=1))

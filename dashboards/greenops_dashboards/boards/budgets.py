@@ -29,7 +29,6 @@ from greenops_dashboards.variable import BUDGETED
 of = within(BUDGETED)
 
 NO_BUDGET = "No budget is reported: is the exporter running, and has it budgets configured?"
-TOO_YOUNG = f"Needs {HISTORY_HOURS} hours of emissions"
 USED = ladder(SHARES)
 STALE = ladder((budget.STALE_SECONDS,), (WARNING,))
 _WHO = "{{department}} ({{period}})"
