@@ -51,7 +51,7 @@ class Agent:
         if isinstance(asked, Refused):
             path, page = "", refusal(asked)
         else:
-            path, page = asked.path, answer(asked.path, asked.headers, self.program, self.live.snapshot(now))
+            path, page = asked.path, answer(asked.path, asked.headers, self.program, self.live.page(now))
         known = path if path in PATHS else "other"
         self.live.count(HTTP_REQUESTS, now, program=NAME, path=known, code=str(page.status))
         return page
@@ -88,7 +88,7 @@ def read(settings: Settings, root: Path, pause: float) -> str:
     agent.collect(time.time())
     time.sleep(pause)
     agent.collect(time.time())
-    return exposition.text(agent.live.snapshot(time.time())).decode()
+    return exposition.text(agent.live.page(time.time())).decode()
 
 
 def _agent(settings: Settings, root: Path) -> Agent:

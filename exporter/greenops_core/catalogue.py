@@ -12,6 +12,9 @@ from greenops_core.sample import Kind, Metric
 from greenops_core.unit import (
     BYTE,
     CONCENTRATION,
+    CURRENT,
+    ENERGY,
+    FREQUENCY,
     GRAM,
     GRAM_PER_KWH,
     JOULE,
@@ -25,6 +28,9 @@ from greenops_core.unit import (
     SHARE,
     TEMPERATURE,
     UNITLESS,
+    VELOCITY,
+    VOLTAGE,
+    VOLUME,
     VOLUME_FLOW,
     WATT,
     Quantity,
@@ -135,6 +141,34 @@ DEVICE_UP = Metric(
 DEVICE_REQUESTS = Metric(
     "device_requests", COUNTER, UNITLESS, "Requests to a device by result.", ("site", "stack", "device", "result")
 )
+DEVICE_SAMPLES = Metric(
+    "device_samples",
+    COUNTER,
+    UNITLESS,
+    "Samples of a device's points, by quality.",
+    ("site", "stack", "device", "quality"),
+)
+DEVICE_GAPS = Metric(
+    "device_gaps",
+    COUNTER,
+    UNITLESS,
+    "How often a point of the device had no usable sample for longer than its gap_after.",
+    ("site", "stack", "device"),
+)
+DEVICE_EVENTS = Metric(
+    "device_events",
+    COUNTER,
+    UNITLESS,
+    "What a device or the way to it did that readers of its values should know, such as a restart or lost events.",
+    ("site", "stack", "device", "event"),
+)
+DEVICE_CERTIFICATE_EXPIRY = Metric(
+    "device_certificate_expiry_timestamp",
+    GAUGE,
+    SECOND,
+    "When a certificate on the way to a device ends, Unix time: the gateway's own, or the server's.",
+    ("site", "stack", "device", "certificate"),
+)
 _POINT = ("site", "stack", "device", "point")
 
 
@@ -151,6 +185,12 @@ POINT_PRESSURE = _point(PRESSURE, "Pressure at a point.")
 POINT_VOLUME_FLOW = _point(VOLUME_FLOW, "Volume flow at a point.")
 POINT_MASS_FLOW = _point(MASS_FLOW, "Mass flow at a point.")
 POINT_POWER = _point(POWER, "Power at a point.")
+POINT_ENERGY = _point(ENERGY, "Energy as a meter at a point counts it.")
+POINT_VOLTAGE = _point(VOLTAGE, "Voltage at a point.")
+POINT_CURRENT = _point(CURRENT, "Electric current at a point.")
+POINT_FREQUENCY = _point(FREQUENCY, "Frequency at a point.")
+POINT_VELOCITY = _point(VELOCITY, "Velocity at a point, such as of the gas in a stack.")
+POINT_VOLUME = _point(VOLUME, "Volume as a meter at a point counts it.")
 POINT_VALUE = _point(NUMBER, "Pure number at a point, such as a status word or a count.")
 
 POINT_METRICS: Mapping[Quantity, Metric] = {
@@ -162,15 +202,29 @@ POINT_METRICS: Mapping[Quantity, Metric] = {
     VOLUME_FLOW: POINT_VOLUME_FLOW,
     MASS_FLOW: POINT_MASS_FLOW,
     POWER: POINT_POWER,
+    ENERGY: POINT_ENERGY,
+    VOLTAGE: POINT_VOLTAGE,
+    CURRENT: POINT_CURRENT,
+    FREQUENCY: POINT_FREQUENCY,
+    VELOCITY: POINT_VELOCITY,
+    VOLUME: POINT_VOLUME,
     NUMBER: POINT_VALUE,
 }
 
 POINT_QUALITY = Metric(
     "point_quality", GAUGE, UNITLESS, "0 good, 1 uncertain, 2 bad; reason says why.", (*_POINT, "reason")
 )
-POINT_SAMPLES = Metric("point_samples", COUNTER, UNITLESS, "Samples taken, by quality.", (*_POINT, "quality"))
 POINT_LAST_SAMPLE = Metric(
     "point_last_sample_timestamp", GAUGE, SECOND, "When the last sample that is not bad was measured.", _POINT
+)
+
+
+# -- gateway: configuration ------------------------------------------------------------------------------------------
+CONFIGURATION_RELOADS = Metric(
+    "configuration_reloads", COUNTER, UNITLESS, "Attempts to take a changed configuration over.", ("site", "result")
+)
+CONFIGURATION_LOADED = Metric(
+    "configuration_loaded_timestamp", GAUGE, SECOND, "When the configuration in use was read, Unix time.", ("site",)
 )
 
 # -- plant: emission limits -------------------------------------------------------------------------------------------

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 FEW = 30
+MOST_TOLD = 50
+"""Mistakes that a person can use; of the others, how many there are."""
 
 
 class GreenopsError(Exception):
@@ -30,6 +33,52 @@ class ConfigError(GreenopsError):
     def __str__(self) -> str:
         where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path).lstrip(".")
         return f"{where}: {self.message}" if where else self.message
+
+
+class ConfigErrors(ConfigError):  # noqa: N818  # it is several
+    """Several mistakes in one file, told one per line.
+
+    >>> print(ConfigErrors([ConfigError("too short", ("a",)), ConfigError("too long", ("b",))]).under("c"))
+    c.a: too short
+    c.b: too long
+    """
+
+    def __init__(self, errors: Iterable[ConfigError]) -> None:
+        self.errors = tuple(errors)
+        more = len(self.errors) - MOST_TOLD
+        told = [*map(str, self.errors[:MOST_TOLD]), *([f"and {more} more"] if more > 0 else [])]
+        super().__init__("\n".join(told))
+
+    def under(self, *outer: str | int) -> ConfigErrors:
+        return ConfigErrors(error.under(*outer) for error in self.errors)
+
+
+@dataclass(slots=True)
+class Mistakes:
+    """Collects ConfigErrors, so that an operator sees all of them at once."""
+
+    errors: list[ConfigError] = field(default_factory=list)
+
+    @contextmanager
+    def within(self, *outer: str | int) -> Iterator[None]:
+        """Whatever ConfigError is raised inside is kept, as seen from *outer*."""
+        try:
+            yield
+        except ConfigError as error:
+            self.keep(error.under(*outer))
+
+    def keep(self, error: ConfigError) -> None:
+        """Tell *error* with the others; of several in one, each."""
+        self.errors += error.errors if isinstance(error, ConfigErrors) else (error,)
+
+    def all(self) -> ConfigError:
+        """What was kept: the one, or all of them in one."""
+        return self.errors[0] if len(self.errors) == 1 else ConfigErrors(self.errors)
+
+    def tell(self) -> None:
+        """Raises ConfigError: something was kept."""
+        if self.errors:
+            raise self.all()
 
 
 class DeviceError(GreenopsError):

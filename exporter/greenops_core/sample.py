@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
+from typing import NamedTuple
 
 from greenops_core.unit import Unit
 
@@ -17,18 +18,42 @@ class Quality(IntEnum):
 
 
 class Reason(StrEnum):
-    """Why a value is not good. A closed set: it is a label."""
+    """Why a value is not good. A closed set: it is a label. What explains the most comes first."""
 
-    NONE = "none"
     COMMUNICATION = "communication"
+    """Nobody answered, or the way there is cut."""
     DEVICE_EXCEPTION = "device_exception"
+    """The device answered that it cannot give this value."""
     DECODE = "decode"
-    SENTINEL = "sentinel"
-    RANGE = "range"
+    """What came makes no sense for this point."""
     DEVICE_FAULT = "device_fault"
-    CALIBRATION = "calibration"
     MAINTENANCE = "maintenance"
+    CALIBRATION = "calibration"
+    """Zero or span gas, a linearity check: not what the stack emitted."""
+    BLOWBACK = "blowback"
+    """The probe is being cleaned."""
+    OUT_OF_CONTROL = "out_of_control"
+    """A failed calibration or audit, until the next good one."""
+    SENTINEL = "sentinel"
+    """The number by which the device says that it has none, or one that is not finite."""
+    RANGE = "range"
+    RATE = "rate"
+    """It changed faster than the process can."""
+    SPIKE = "spike"
+    """It stands far from its neighbours in time."""
+    FLAT_LINE = "flat_line"
+    """It did not change for longer than a living signal does."""
     STALE = "stale"
+    """Too old to speak of now."""
+    FORCED = "forced"
+    """A person or a program put it there; nobody measured it."""
+    WARM_UP = "warm_up"
+    """The device was restarted and has not settled."""
+    CLOCK = "clock"
+    """Its time cannot be trusted."""
+    DEVICE_UNCERTAIN = "device_uncertain"
+    """The device gives the value and says that it may be wrong."""
+    NONE = "none"
 
 
 class Kind(Enum):
@@ -77,8 +102,7 @@ class Metric:
         return Sample(self, values, value, at)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One value of one series.
 
     ``labels`` are the values in the order of ``metric.labels``; ``at`` is when it was measured, in Unix seconds.

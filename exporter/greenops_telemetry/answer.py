@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from greenops_telemetry import exposition
-from greenops_telemetry.live import Snapshot
+from greenops_telemetry.live import Page
 
 PATHS = ("/", "/metrics", "/-/healthy", "/-/ready")
 
@@ -34,11 +34,11 @@ class Program:
     waiting_for: str = ""
 
 
-def answer(path: str, headers: Mapping[str, str], program: Program, snapshot: Snapshot, more: bytes = b"") -> Answer:
+def answer(path: str, headers: Mapping[str, str], program: Program, page: Page, more: bytes = b"") -> Answer:
     """The answer to ``GET path``. Header names are lower case. *more* is exposition text that others wrote."""
     match path:
         case "/metrics":
-            return _metrics(headers, snapshot, more)
+            return _metrics(headers, page, more)
         case "/-/healthy":
             return _plain(200, f"{program.name} is healthy.\n")
         case "/-/ready" if program.waiting_for:
@@ -56,14 +56,14 @@ def wants_openmetrics(headers: Mapping[str, str]) -> bool:
     return "application/openmetrics-text" in headers.get("accept", "")
 
 
-def _metrics(headers: Mapping[str, str], snapshot: Snapshot, more: bytes) -> Answer:
+def _metrics(headers: Mapping[str, str], page: Page, more: bytes) -> Answer:
     if wants_openmetrics(headers):
         media_type, body = (
             exposition.OPENMETRICS,
-            exposition.openmetrics(snapshot) + more.removesuffix(b"# EOF\n") + b"# EOF\n",
+            exposition.openmetrics(page) + more.removesuffix(b"# EOF\n") + b"# EOF\n",
         )
     else:
-        media_type, body = exposition.TEXT, exposition.text(snapshot) + more
+        media_type, body = exposition.TEXT, exposition.text(page) + more
     extra = {"vary": "accept, accept-encoding"}
     if _takes_gzip(headers.get("accept-encoding", "")):
         return Answer(200, media_type, gzip.compress(body, 1, mtime=0), {**extra, "content-encoding": "gzip"})

@@ -18,11 +18,24 @@ import msgspec
 from greenops_core.address import ADDRESS_PATTERN, Address, address
 from greenops_core.budget import MASS_PATTERN, Mass, mass
 from greenops_core.duration import DURATION_PATTERN, SIZE_PATTERN, Duration, Size, duration, size
-from greenops_core.errors import ConfigError
+from greenops_core.errors import ConfigError, Mistakes
 from greenops_telemetry.document import Document
 from greenops_telemetry.explanation import explained, shown
+from greenops_telemetry.mistakes import mistakes
 
-__all__ = ["Document", "Secret", "Section", "Url", "convert", "lasting", "listening", "load", "schema", "url"]
+__all__ = [
+    "Document",
+    "Secret",
+    "Section",
+    "Url",
+    "convert",
+    "convert_all",
+    "lasting",
+    "listening",
+    "load",
+    "schema",
+    "url",
+]
 
 T = TypeVar("T")
 URL_PATTERN = r"^https?://[^/\s]+(?:/\S*)?$"
@@ -116,6 +129,25 @@ def convert(raw: object, into: type[T]) -> T:
         return msgspec.convert(raw, into, dec_hook=_decode)
     except msgspec.ValidationError as error:
         raise explained(str(error), raw, into, partial(_complaint, into)) from None
+
+
+def convert_all(raw: object, into: type[T]) -> T:
+    """*raw* as an *into*, like ``convert``, but of several mistakes all are told.
+
+    Raises:
+        ConfigError: with the path to the offending key; ConfigErrors: several of them.
+    """
+
+    def complaint(tried: object) -> ConfigError | None:
+        try:
+            convert(tried, into)
+        except ConfigError as error:
+            return error
+        return None
+
+    found = Mistakes(list(mistakes(raw, complaint)))
+    found.tell()
+    return convert(raw, into)
 
 
 def schema(of: type) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from msgspec import inspect
 
 from greenops_core.errors import ConfigError, nearest
+from greenops_telemetry.mistakes import MissingKeyError
 
 Try = Callable[[object], str]
 """What the validator says to a value; nothing when it is content."""
@@ -39,7 +40,7 @@ def explained(message: str, raw: object, into: type, complaint: Try) -> ConfigEr
     if unknown := re.search(r"Object contains unknown field `(.+)`$", text):
         return ConfigError(f"unknown key '{unknown[1]}'{nearest(unknown[1], _keys(into, path))}", (*path, unknown[1]))
     if missing := re.search(r"missing required field `(.+)`$", text):
-        return ConfigError(f"the key '{missing[1]}' is missing", path)
+        return MissingKeyError(f"the key '{missing[1]}' is missing", path)
     found: object = path[-1] if place and place["key"] and path else _at(raw, path)
     if text.startswith("Invalid "):
         return ConfigError(f"unknown value {shown(found)}{nearest(str(found), _choices(into, path))}", path)

@@ -7,29 +7,77 @@ than its series allows. No timestamps leave here: Prometheus would keep a vanish
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from greenops_core.sample import Metric, Quality, Sample
 
 
 class Series(NamedTuple):
-    """One line of exposition: everything before the value, and the sample behind it."""
+    """One series as it was when a snapshot was taken."""
 
-    prefix: str
-    sample: Sample
-    expires: float
+    labels: tuple[str, ...]
+    value: float
+    at: float | None
+    """When it was measured; none when it holds until it is said otherwise, as a counter or a state does."""
 
 
 Snapshot = tuple[tuple[Metric, tuple[Series, ...]], ...]
 """Families in order of first appearance, each with its fresh series."""
+
+Page = tuple[tuple[Metric, list[str]], ...]
+"""The same as lines of exposition."""
+
+
+Numbers = Callable[[list[float]], list[str]]
+"""Writes finite numbers so that each reads back as the same; what it makes of others does not matter."""
+
+
+def _numbers(values: list[float]) -> list[str]:
+    return [repr(value) for value in values]
+
+
+class Cell:
+    """Where one series' last value stands. Who writes it often holds it, and so looks nothing up.
+
+    *line* is its line of exposition, empty until that is asked for; *prefix* is all of it before the value.
+    """
+
+    __slots__ = ("at", "expires", "kept", "labels", "line", "prefix", "value")
+
+    def __init__(self, metric: Metric, labels: tuple[str, ...], *, kept: bool) -> None:
+        """*kept*: it stays in its family while it is absent."""
+        self.labels, self.kept = labels, kept
+        self.value, self.at, self.expires = math.nan, 0.0, -math.inf
+        self.prefix = _prefix(metric, labels)
+        self.line = ""
+
+    def set(self, value: float, at: float, expires: float = math.inf) -> None:
+        """The series is *value*, as measured *at*, until *expires* (Unix seconds)."""
+        self.value, self.at, self.expires, self.line = value, at, expires, ""
+
+    def end(self) -> None:
+        """The series is absent."""
+        self.expires = -math.inf
 
 
 class Live:
     """Holds the last sample of every series. One thread puts and takes snapshots; a snapshot may go anywhere."""
 
     def __init__(self) -> None:
-        self._families: dict[Metric, dict[tuple[str, ...], Series]] = {}
+        self._families: dict[Metric, dict[tuple[str, ...], Cell]] = {}
+
+    def cell(self, metric: Metric, labels: tuple[str, ...]) -> Cell:
+        """The place of a series, absent until it is set; ``forget`` ends it."""
+        family = self._families.setdefault(metric, {})
+        cell = family.get(labels)
+        if cell is None or not cell.kept:
+            cell = family[labels] = Cell(metric, labels, kept=True)
+        return cell
+
+    def forget(self, metric: Metric, labels: tuple[str, ...]) -> None:
+        """The series is over, and its place with it."""
+        self._families.get(metric, {}).pop(labels, None)
 
     def put(self, sample: Sample, expires: float = math.inf) -> None:
         """Take *sample* over; a bad one ends its series. After *expires* (Unix time) the series is absent."""
@@ -40,32 +88,56 @@ class Live:
         if sample.quality is Quality.BAD:
             family.pop(labels, None)
             return
-        known = family.get(labels)
-        family[labels] = Series(known[0] if known else _prefix(metric, labels), sample, expires)
+        cell = family.get(labels)
+        if cell is None:
+            cell = family[labels] = Cell(metric, labels, kept=False)
+        cell.set(sample.value, sample.at, expires)
 
     def count(self, metric: Metric, at: float, amount: float = 1.0, **labels: str) -> None:
         """Add *amount* to a counter."""
         fresh = metric.sample(amount, at, **labels)
         known = self._families.get(metric, {}).get(fresh.labels)
-        self.put(replace(fresh, value=known.sample.value + amount) if known else fresh)
+        self.put(fresh._replace(value=known.value + amount) if known else fresh)
 
     def snapshot(self, now: float) -> Snapshot:
-        """What is fresh at *now*; what is not is forgotten."""
+        """What is fresh at *now*; what is not is forgotten, unless its place is kept."""
         taken = []
-        for metric, family in self._families.items():
-            fresh = tuple([series for series in family.values() if series[2] > now])
-            if len(fresh) < len(family):
-                self._families[metric] = {series.sample.labels: series for series in fresh}
-            if fresh:
-                taken.append((metric, fresh))
+        for metric, fresh in self._fresh(now):
+            series = [Series(cell.labels, cell.value, None if cell.expires == math.inf else cell.at) for cell in fresh]
+            taken.append((metric, tuple(series)))
         return tuple(taken)
+
+    def page(self, now: float, numbers: Numbers = _numbers) -> Page:
+        """The same as lines of exposition; *numbers* writes finite ones, and may be anybody's who is quick at it."""
+        return tuple((metric, _lines(fresh, numbers)) for metric, fresh in self._fresh(now))
+
+    def _fresh(self, now: float) -> Iterator[tuple[Metric, list[Cell]]]:
+        for metric, family in self._families.items():
+            fresh = [cell for cell in family.values() if cell.expires > now]
+            if len(fresh) < len(family):
+                for over in [cell.labels for cell in family.values() if not cell.kept and cell.expires <= now]:
+                    del family[over]
+            if fresh:
+                yield metric, fresh
+
+
+def _lines(cells: list[Cell], numbers: Numbers) -> list[str]:
+    """Lines of exposition. Each is rendered once per value, all numbers in one call: that makes them cheap."""
+    if renewed := [cell for cell in cells if not cell.line]:
+        values = [float(cell.value) for cell in renewed]
+        for cell, value, number in zip(renewed, values, numbers(values), strict=True):
+            cell.line = f"{cell.prefix}{number if math.isfinite(value) else _not_finite(value)}\n"
+    return [cell.line for cell in cells]
 
 
 def _prefix(metric: Metric, labels: tuple[str, ...]) -> str:
-    """Rendered once per series: this is what makes exposition cheap."""
     pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in zip(metric.labels, labels, strict=True))
     return f"{metric.name}{{{pairs}}} " if pairs else f"{metric.name} "
 
 
 def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _not_finite(value: float) -> str:
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"

@@ -7,7 +7,6 @@ merge the attribute sets of an instrument beyond 2000 into one.
 from __future__ import annotations
 
 import logging
-import math
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,13 +51,12 @@ def _metric(metric: Metric, family: tuple[Series, ...], started: float, at: floa
 
 
 def _point(metric: Metric, series: Series, started: float, at: float) -> otel.NumberDataPoint:
-    sample = series.sample
-    moment = sample.at if series.expires < math.inf else at
+    moment = at if series.at is None else series.at
     return otel.NumberDataPoint(
-        dict(zip(metric.labels, map(_utf8, sample.labels), strict=True)),
+        dict(zip(metric.labels, map(_utf8, series.labels), strict=True)),
         round(min(started, moment) * NANOSECONDS),
         round(moment * NANOSECONDS),
-        float(sample.value),
+        float(series.value),
     )
 
 

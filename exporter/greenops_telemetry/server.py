@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import REGISTRY, generate_latest
@@ -20,9 +21,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from greenops_core.address import OPTION, Address, unusable
 from greenops_core.catalogue import BUILD_INFO, HTTP_REQUESTS
 from greenops_telemetry.answer import PATHS, Program, answer, wants_openmetrics
-from greenops_telemetry.live import Live
+from greenops_telemetry.live import Live, Page
 
 PATIENCE_AT_END = 1.0
+_NUMBERS = msgspec.json.Encoder()
 
 
 @asynccontextmanager
@@ -40,13 +42,15 @@ async def serve(
     """
     name = program().name
 
-    async def page(request: web.Request) -> web.Response:
+    async def respond(request: web.Request) -> web.Response:
         headers = {key.lower(): value for key, value in request.headers.items()}
+        page: Page = ()
         more = b""
         if request.path == "/metrics":
+            page = live.page(time.time(), numbers)
             write = generate_openmetrics if wants_openmetrics(headers) else generate_latest
             more = write(REGISTRY)
-        given = answer(request.path, headers, program(), live.snapshot(time.time()), more)
+        given = answer(request.path, headers, program(), page, more)
         return web.Response(
             status=given.status, body=given.body, headers={"content-type": given.media_type, **given.headers}
         )
@@ -66,7 +70,7 @@ async def serve(
             live.count(HTTP_REQUESTS, time.time(), program=name, path=_page(request), code=str(code))
 
     app = web.Application(middlewares=[counted], client_max_size=2**20)
-    app.add_routes([*routes, web.get("/{rest:.*}", page)])
+    app.add_routes([*routes, web.get("/{rest:.*}", respond)])
     live.put(BUILD_INFO.sample(1, time.time(), program=name, version=program().version))
     async with listening(app, where, variable):
         yield
@@ -96,6 +100,11 @@ async def listening(
 def reason(error: OSError) -> str:
     """Why asyncio could not listen; its own words would name the address once more."""
     return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+
+
+def numbers(values: list[float]) -> list[str]:
+    """Three times as quick as ``repr`` for each, and with thousands of series that is most of a page."""
+    return _NUMBERS.encode(values)[1:-1].decode().split(",")
 
 
 def signalled() -> asyncio.Event:

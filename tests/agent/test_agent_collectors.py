@@ -25,7 +25,7 @@ from greenops_core.catalogue import (
     HOST_SESSIONS,
     HOST_USERS,
 )
-from greenops_core.sample import Metric
+from greenops_core.sample import Metric, Sample
 from greenops_core.unit import Seconds
 from greenops_telemetry.live import Live
 
@@ -46,7 +46,11 @@ class Collected:
         self.collection.run(self.host.at, self.host.at + 15)
 
     def __getitem__(self, metric: Metric) -> dict[tuple[str, ...], float]:
-        found = [series.sample for _, family in self.live.snapshot(self.host.at) for series in family]
+        found = [
+            Sample(known, series.labels, series.value, 0.0)
+            for known, family in self.live.snapshot(self.host.at)
+            for series in family
+        ]
         return values(found, metric)
 
 

@@ -27,7 +27,7 @@ def collected(host: FixtureHost, *, counters: bool) -> str:
         host.passes(5, load=0.25)
         agent.collect(host.at)
     agent.respond(Request("/metrics", {}, keep_alive=True), host.at)
-    return text(agent.live.snapshot(host.at)).decode()
+    return text(agent.live.page(host.at)).decode()
 
 
 def test_a_host_with_energy_counters_reads_as_committed(host: FixtureHost, golden: Callable[[str, str], None]) -> None:

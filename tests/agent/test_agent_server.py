@@ -21,6 +21,7 @@ from greenops_agent.server import Server, Stage, listening
 from greenops_core.address import address
 from greenops_core.catalogue import HTTP_REQUESTS
 from greenops_core.errors import ConfigError
+from greenops_core.sample import Sample
 
 REQUEST = b"GET /-/healthy HTTP/1.1\r\nhost: a\r\n\r\n"
 CLOSE = b"\r\nconnection: close\r\n\r\n"
@@ -64,7 +65,11 @@ class Running:
             return response, response.read()
 
     def counted(self) -> dict[tuple[str, ...], float]:
-        found = [series.sample for _, family in self.agent.live.snapshot(self.at) for series in family]
+        found = [
+            Sample(metric, series.labels, series.value, 0.0)
+            for metric, family in self.agent.live.snapshot(self.at)
+            for series in family
+        ]
         return values(found, HTTP_REQUESTS)
 
 

@@ -21,7 +21,7 @@ def test_promtool_accepts_the_text_of_every_metric() -> None:
     live = Live()
     for metric in CATALOGUE:
         live.put(metric.sample(1, 0.0, **dict.fromkeys(metric.labels, "x")))
-    page = text(live.snapshot(0.0))
+    page = text(live.page(0.0))
     found = subprocess.run([server("promtool"), "check", "metrics"], input=page, capture_output=True, check=False)
     assert (found.returncode, (found.stdout + found.stderr).decode()) == (0, "")
 

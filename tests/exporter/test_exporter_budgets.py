@@ -22,7 +22,7 @@ def published(consumption: Consumption | None, live: Live | None = None) -> Mapp
     live = live or Live()
     for sample in budget_samples(BUDGETS, MONTH, consumption, 1500):
         live.put(sample)
-    lines = [line.rsplit(" ", 1) for line in text(live.snapshot(1500)).decode().splitlines() if line[0] != "#"]
+    lines = [line.rsplit(" ", 1) for line in text(live.page(1500)).decode().splitlines() if line[0] != "#"]
     return {name.removeprefix("greenops_budget_"): float(value) for name, value in lines}
 
 
@@ -93,7 +93,7 @@ def test_a_factor_says_where_it_comes_from() -> None:
     for sample in factor_samples([factor("DE"), factor("US", "egrid")], 5.0):
         live.put(sample)
     name = "greenops_grid_carbon_intensity_grams_per_kwh"
-    assert text(live.snapshot(5.0)).decode().splitlines()[2:] == [
+    assert text(live.page(5.0)).decode().splitlines()[2:] == [
         name + '{zone="DE",kind="average",source="ember",version="2024.1.0"} 342.06',
         name + '{zone="US",kind="average",source="egrid",version="2023.2.0"} 349.667',
     ]

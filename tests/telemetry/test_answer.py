@@ -39,7 +39,7 @@ def live() -> Live:
     ],
 )
 def test_pages(path: str, program: Program, status: int, body: bytes) -> None:
-    given = answer(path, {}, program, live().snapshot(0.0))
+    given = answer(path, {}, program, live().page(0.0))
     assert (given.status, given.body) == (status, body)
 
 
@@ -55,13 +55,13 @@ SCRAPER = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0
     ],
 )
 def test_the_client_chooses_the_format(accept: str, media_type: str) -> None:
-    assert answer("/metrics", {"accept": accept}, READY, live().snapshot(0.0)).media_type == media_type
+    assert answer("/metrics", {"accept": accept}, READY, live().page(0.0)).media_type == media_type
 
 
 def test_openmetrics_ends_once_whatever_is_added() -> None:
     headers = {"accept": "application/openmetrics-text"}
     for more in (b"", b"# TYPE x gauge\nx 1\n", b"# TYPE x gauge\nx 1\n# EOF\n"):
-        body = answer("/metrics", headers, READY, live().snapshot(0.0), more).body.decode()
+        body = answer("/metrics", headers, READY, live().page(0.0), more).body.decode()
         assert body.count("# EOF") == 1
         families = list(text_string_to_metric_families(body))  # type: ignore[no-untyped-call]  # prometheus-client
         assert len(families) == 1 + bool(more)
@@ -81,7 +81,7 @@ def test_openmetrics_ends_once_whatever_is_added() -> None:
     ],
 )
 def test_gzip_is_given_to_who_takes_it(accepted: str, packed: bool) -> None:  # noqa: FBT001  # a table's column
-    given = answer("/metrics", {"accept-encoding": accepted}, READY, live().snapshot(0.0))
+    given = answer("/metrics", {"accept-encoding": accepted}, READY, live().page(0.0))
     assert (given.headers.get("content-encoding") == "gzip") is packed
     assert (gzip.decompress(given.body) if packed else given.body) == PAGE
     assert given.headers["vary"] == "accept, accept-encoding"

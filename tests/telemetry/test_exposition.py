@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Iterable, Mapping
 
 import pytest
@@ -15,17 +16,18 @@ from prometheus_client.parser import text_string_to_metric_families as text_fami
 from greenops_core.sample import Kind, Metric
 from greenops_core.unit import JOULE, RATIO, UNITLESS
 from greenops_telemetry import exposition
-from greenops_telemetry.live import Live, Snapshot
+from greenops_telemetry.live import Live, Page
+from greenops_telemetry.server import numbers
 
 GAUGE = Metric("test", Kind.GAUGE, RATIO, 'Help with "quotes", a back\\slash and a\nnew line.', ("a", "b"))
 COUNTER = Metric("test_energy", Kind.COUNTER, JOULE, "A counter.", ("a",))
 BARE = Metric("test_bare", Kind.GAUGE, UNITLESS, "No labels.", ())
 
-Read = Callable[[Snapshot], Iterable[Family]]
+Read = Callable[[Page], Iterable[Family]]
 READERS: Mapping[str, Read] = {
-    "text": lambda snapshot: text_families(exposition.text(snapshot).decode()),
-    "openmetrics": lambda snapshot: openmetrics_families(  # type: ignore[no-untyped-call]  # prometheus-client types it not
-        exposition.openmetrics(snapshot).decode() + "# EOF\n"
+    "text": lambda page: text_families(exposition.text(page).decode()),
+    "openmetrics": lambda page: openmetrics_families(  # type: ignore[no-untyped-call]  # prometheus-client types it not
+        exposition.openmetrics(page).decode() + "# EOF\n"
     ),
 }
 
@@ -33,7 +35,7 @@ READERS: Mapping[str, Read] = {
 def values(read: Read, live: Live) -> dict[tuple[str, tuple[str, ...]], float]:
     return {
         (sample.name, tuple(sample.labels.values())): sample.value
-        for family in read(live.snapshot(0.0))
+        for family in read(live.page(0.0))
         for sample in family.samples
     }
 
@@ -56,7 +58,7 @@ def test_counters_gauges_and_bare_metrics_keep_name_kind_and_help(reader: str) -
     live.put(GAUGE.sample(1, 0.0, a="x", b=""))
     live.put(COUNTER.sample(2, 0.0, a="x"))
     live.put(BARE.sample(3, 0.0))
-    families = list(READERS[reader](live.snapshot(0.0)))
+    families = list(READERS[reader](live.page(0.0)))
     assert [(family.type, family.documentation) for family in families] == [
         ("gauge", GAUGE.help),
         ("counter", COUNTER.help),
@@ -84,15 +86,28 @@ def test_counters_gauges_and_bare_metrics_keep_name_kind_and_help(reader: str) -
 def test_numbers_are_written_as_prometheus_does(value: float, written: str) -> None:
     live = Live()
     live.put(BARE.sample(value, 0.0))
-    assert exposition.text(live.snapshot(0.0)).decode().splitlines()[-1] == f"greenops_test_bare {written}"
+    assert exposition.text(live.page(0.0)).decode().splitlines()[-1] == f"greenops_test_bare {written}"
 
 
 def test_what_utf8_cannot_say_is_a_question_mark_and_not_the_end_of_the_page() -> None:
     live = Live()
     live.put(COUNTER.sample(1, 0.0, a="bad\udc80byte"))
-    assert b'a="bad?byte"} 1.0' in exposition.text(live.snapshot(0.0))
+    assert b'a="bad?byte"} 1.0' in exposition.text(live.page(0.0))
 
 
 @pytest.mark.parametrize("write", [exposition.text, exposition.openmetrics])
-def test_nothing_is_written_as_nothing(write: Callable[[Snapshot], bytes]) -> None:
+def test_nothing_is_written_as_nothing(write: Callable[[Page], bytes]) -> None:
     assert write(()) == b""
+
+
+@given(st.lists(st.floats(), min_size=1))
+def test_the_quick_writer_of_numbers_loses_no_bit(values: list[float]) -> None:
+    live = Live()
+    for at, value in enumerate(values):
+        live.put(GAUGE.sample(value, 0.0, a="x", b=str(at)))
+    ((_, lines),) = live.page(0.0, numbers)
+    back = [float(line.rpartition(" ")[2]) for line in lines]
+    assert [struct.pack("d", value) for value in back if not math.isnan(value)] == [
+        struct.pack("d", value) for value in values if not math.isnan(value)
+    ]
+    assert [math.isnan(value) for value in back] == [math.isnan(value) for value in values]

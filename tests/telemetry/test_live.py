@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,9 +18,7 @@ COUNTER = Metric("counter", Kind.COUNTER, UNITLESS, "A counter.", ("a",))
 
 
 def shown(snapshot: Snapshot) -> dict[tuple[str, ...], float]:
-    return {
-        (metric.stem, *series.sample.labels): series.sample.value for metric, family in snapshot for series in family
-    }
+    return {(metric.stem, *series.labels): series.value for metric, family in snapshot for series in family}
 
 
 def test_the_last_value_of_a_series_stands() -> None:
@@ -58,6 +57,34 @@ def test_a_snapshot_does_not_change_any_more() -> None:
     live.put(GAUGE.sample(2, 0.0, a="n", b="y"))
     live.put(GAUGE.sample(3, 0.0, a="x", b="y").marked(Quality.BAD, Reason.RANGE))
     assert shown(taken) == {("gauge", "x", "y"): 1}
+
+
+def test_a_place_that_is_kept_is_kept_while_others_go() -> None:
+    live = Live()
+    place = live.cell(GAUGE, ("x", "kept"))
+    other = live.cell(GAUGE, ("x", "always"))
+    live.put(GAUGE.sample(1, 0.0, a="x", b="loose"), expires=5.0)
+    other.set(2, 0.0)
+    assert shown(live.snapshot(6.0)) == {("gauge", "x", "always"): 2}
+    place.set(3, 6.0)
+    assert shown(live.snapshot(6.0)) == {("gauge", "x", "always"): 2, ("gauge", "x", "kept"): 3}
+    assert live.cell(GAUGE, ("x", "kept")) is place
+
+
+def test_places_that_are_kept_and_absent_cost_no_more_than_what_is_shown() -> None:
+    def fastest(present: int, absent: int) -> float:
+        live = Live()
+        for number in range(present + absent):
+            live.cell(GAUGE, (str(number), "y")).set(1.5, 0.0, math.inf if number < present else -math.inf)
+
+        def once() -> float:
+            before = time.perf_counter()
+            live.page(1.0)
+            return time.perf_counter() - before
+
+        return min(once() for _ in range(30))
+
+    assert fastest(present=1, absent=10_000) <= 1.2 * fastest(present=10_000, absent=1)
 
 
 def test_families_keep_the_order_of_their_first_appearance() -> None:

@@ -59,7 +59,7 @@ def ours(series: set[tuple[str, frozenset[tuple[str, str]]]]) -> set[tuple[str, 
 def count(live: Live, result: str) -> float:
     for metric, family in live.snapshot(time.time()):
         if metric is OTLP_EXPORTS:
-            return next(series.sample.value for series in family if series.sample.labels[1] == result)
+            return next(series.value for series in family if series.labels[1] == result)
     return 0
 
 

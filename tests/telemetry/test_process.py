@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,9 +22,9 @@ sys.exit(ended("greenops-test", work))
 """
 
 
-def run(work: str, reader: str = "cat") -> subprocess.CompletedProcess[str]:
-    """What a program that does *work* leaves, with *reader* behind its stdout."""
-    command = [sys.executable, "-c", PROGRAM.format(work)]
+def run(work: str, reader: str = "cat", before: str = "") -> subprocess.CompletedProcess[str]:
+    """What a program that does *work*, and *before* it something else, leaves, with *reader* behind its stdout."""
+    command = [sys.executable, "-c", before + PROGRAM.format(work)]
     with (
         subprocess.Popen(["sh", "-c", reader], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as behind,
         subprocess.Popen(command, stdout=behind.stdin, stderr=subprocess.PIPE, text=True, env=BUFFERED) as child,
@@ -63,6 +64,47 @@ def test_each_end_has_its_code_and_its_words(work: str, code: int, told: str) ->
 def test_a_reader_that_has_enough_is_no_error(work: str, code: int) -> None:
     done = run(work, "true")
     assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "time.sleep(0.3); print('x', flush=True)",
+        "return asyncio.run(main())",
+    ],
+    ids=["alone", "from a task"],
+)
+def test_a_reader_that_leaves_a_program_of_tasks_is_no_error(work: str) -> None:
+    tasks = """
+import asyncio
+async def main():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.sleep(60))
+        await asyncio.sleep(0.3)
+        print('x', flush=True)
+"""
+    done = run(work, "true", tasks)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_one_error_of_a_group_is_told_as_if_alone() -> None:
+    done = run("raise ExceptionGroup('tasks', [ExceptionGroup('more', [DeviceError('deaf')])])")
+    assert (done.returncode, done.stderr) == (1, "greenops-test: deaf\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("work", ["print('x')", "[print('x' * 100) for _ in range(10_000)]"])
+def test_a_full_disk_is_told_in_words(work: str, unbuffered: str) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(work)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=BUFFERED | ({"PYTHONUNBUFFERED": unbuffered} if unbuffered else {}),
+        )
+    assert (done.returncode, done.stderr) == (1, "greenops-test: cannot write: No space left on device\n")
 
 
 def test_another_broken_pipe_is_not_hidden() -> None:

@@ -42,7 +42,7 @@ async def serving(live: Live) -> AsyncIterator[tuple[aiohttp.ClientSession, int]
 
 def counted(live: Live) -> dict[tuple[str, str], float]:
     return {
-        series.sample.labels[1:]: series.sample.value  # type: ignore[misc]  # path and code
+        series.labels[1:]: series.value  # type: ignore[misc]  # path and code
         for metric, family in live.snapshot(time.time())
         if metric is HTTP_REQUESTS
         for series in family
