@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,24 @@ from hypothesis import strategies as st
 
 from greenops_core.errors import DeviceError
 from greenops_core.sample import Reason
-from greenops_gateway.modbus.frame import Answer
-from greenops_gateway.modbus.plan import Limits, Span
-from greenops_gateway.modbus.reader import ASK_AGAIN_AFTER, ASK_SILENT_AGAIN_AFTER, SILENCES, Reader, SilenceError
-from greenops_gateway.modbus.source import Reply
+from greenops_gateway.modbus.frame import Answer, SilenceError
+from greenops_gateway.modbus.plan import Limits, Span, plan
+from greenops_gateway.modbus.reader import (
+    ASK_AGAIN_AFTER,
+    ASK_SILENT_AGAIN_AFTER,
+    SILENCES,
+    NotReachedError,
+    Reader,
+)
+
+
+class Reply(NamedTuple):
+    """What one span got."""
+
+    data: bytes | None
+    at: float
+    lack: Reason = Reason.NONE
+
 
 SPANS = [Span("input", at, 1) for at in range(60)]
 
@@ -41,23 +56,27 @@ class Memory:
         return Answer(b"".join(at.to_bytes(2, "big") for at in touched))
 
     def reader(self, spans: list[Span], limits: Limits | None = None) -> Reader:
-        return Reader("analyser-1", spans, limits or Limits(), lambda: self.now)
+        limits = limits or Limits()
+        return Reader("analyser-1", plan(spans, limits), limits, lambda: self.now)
 
     async def round(self, reader: Reader) -> dict[Span, Reply]:
         replies: dict[Span, Reply] = {}
-        async for come in reader.round(self.read):
-            assert not replies.keys() & come.keys()
-            replies |= come
+        async for reply in reader.round(self.read):
+            for span in reply.block.spans:
+                assert span not in replies
+                start = 2 * (span.address - reply.block.span.address)
+                data = None if reply.data is None else reply.data[start : start + 2 * span.count]
+                replies[span] = Reply(data, reply.at, reply.lack)
         return replies
 
-    async def connections_until_complete(self, reader: Reader, most: int = 40) -> int:
-        """How many connections it takes until a whole round is answered."""
+    async def polls_until_complete(self, reader: Reader, most: int = 40) -> int:
+        """How many polls it takes until a whole round is answered."""
         for number in range(1, most + 1):
             self.asked.clear()
             with suppress(DeviceError):
                 await self.round(reader)
                 return number
-        raise AssertionError(f"not one whole round over {most} connections")
+        raise AssertionError(f"not one whole round in {most} polls")
 
 
 def image(span: Span) -> bytes:
@@ -141,7 +160,7 @@ async def test_a_register_that_is_met_with_silence_costs_only_its_own_point(
     memory = Memory(set())
     memory.silent = silent
     reader = memory.reader(spans)
-    assert await memory.connections_until_complete(reader) <= most
+    assert await memory.polls_until_complete(reader) <= most
     for replies in (await memory.round(reader), await memory.round(reader)):
         assert replies.keys() == set(spans)
         for span, reply in replies.items():
@@ -156,7 +175,7 @@ async def test_a_silent_register_is_asked_for_again_at_the_end_of_a_round_and_se
     memory = Memory(set())
     memory.silent = {37}
     reader = memory.reader(SPANS)
-    await memory.connections_until_complete(reader)
+    await memory.polls_until_complete(reader)
     memory.now += ASK_SILENT_AGAIN_AFTER
     memory.asked.clear()
     with pytest.raises(SilenceError):
@@ -235,24 +254,29 @@ async def test_what_was_learnt_in_a_round_that_broke_off_stays_learnt() -> None:
 async def test_replies_come_block_by_block_and_status_words_first() -> None:
     memory = Memory(set())
     last = FAR_APART[-1]
-    reader = Reader("analyser-1", FAR_APART, Limits(), lambda: memory.now, {last})
-    found = [list(come) async for come in reader.round(memory.read)]
-    assert found == [[last], *([span] for span in FAR_APART[:-1]), []]
+    reader = Reader("analyser-1", plan(FAR_APART, Limits()), Limits(), lambda: memory.now, {last})
+    found = [reply.block.spans async for reply in reader.round(memory.read)]
+    assert found == [(last,), *((span,) for span in FAR_APART[:-1])]
 
 
 @pytest.mark.parametrize("code", [10, 11])
-async def test_a_gateway_that_does_not_reach_the_device_speaks_for_nobody(
-    code: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
+async def test_a_gateway_that_does_not_reach_the_device_is_believed_at_once(code: int) -> None:
     memory = Memory(set(range(600)), code)
     reader = memory.reader(FAR_APART)
-    with pytest.raises(DeviceError, match=rf"every read: exception {code} \(gateway "):
+    with pytest.raises(NotReachedError, match=rf"read of input 0 \(30001\), 1 register: exception {code} \(gateway "):
         await anext(reader.round(memory.read))
-    memory.refused = {0}  # one of several that share a gateway
-    replies = await memory.round(reader)
-    assert [reply.data is None for reply in replies.values()].count(True) == 1
-    assert replies[FAR_APART[0]].lack is Reason.DEVICE_EXCEPTION
+    assert len(memory.asked) == 1
+
+
+async def test_a_register_that_a_gateway_does_not_reach_costs_only_its_own_point() -> None:
+    memory = Memory({0}, 11)
+    reader = memory.reader(FAR_APART)
+    with pytest.raises(NotReachedError):
+        await memory.round(reader)
+    for _ in range(2):  # the others went first, and showed that the device is there
+        replies = await memory.round(reader)
+        assert [span for span, reply in replies.items() if reply.data is None] == [FAR_APART[0]]
+        assert replies[FAR_APART[0]].lack is Reason.DEVICE_EXCEPTION
 
 
 async def test_each_change_of_an_exception_is_told_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,1 +1,1 @@
-"""Modbus TCP: pure codec, framing check, addresses and read plan; the driver alone touches the network."""
+"""Modbus over TCP, TLS and serial lines: pure codec, framings, addresses and plan; ``wire`` and ``owner`` ask."""

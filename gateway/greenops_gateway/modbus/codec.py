@@ -6,17 +6,13 @@ things: whether the words come lowest first (CDAB, DCBA) and whether the bytes w
 
 from __future__ import annotations
 
-import math
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Literal, NamedTuple
 
 from greenops_core.errors import DecodeError
-from greenops_core.sample import Reason
-
-SMALLEST = 1e-20
-"""No instrument gives less but zero; the words of a float in the wrong order often spell such a number."""
 
 Type = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f16", "f32", "f64", "bit"]
 Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
@@ -86,39 +82,74 @@ def encode(number: float, type_: Type, order: Order) -> bytes:
     return _turned(raw) if turned else raw
 
 
-def _turned(raw: bytes) -> bytes:
-    return b"".join(raw[start : start + 2] for start in range(len(raw) - 2, -1, -2))
+class Field(NamedTuple):
+    """A number among the registers of an answer: *at* counts registers from the first one."""
+
+    at: int
+    type: Type
+    order: Order
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a decoded number stands for: one of its bits, a listed state, or a linear scale; and which numbers are none.
+class Layout:
+    """Where the numbers lie in an answer of *count* registers; all are read at once.
 
-    *sentinels* are numbers, as decoded, by which the device says that it has no value.
+    >>> layout = Layout([Field(0, "u16", "ABCD"), Field(1, "f32", "CDAB")], 3)
+    >>> layout.numbers(bytes.fromhex("0007 0000 42c8"))
+    (7, 100.0)
     """
 
-    scale: float = 1.0
-    offset: float = 0.0
-    bit: int | None = None
-    enum: Mapping[int, float] | None = None
-    sentinels: frozenset[int | float] = frozenset()
+    def __init__(self, fields: Sequence[Field], count: int) -> None:
+        self._size = 2 * count
+        self._parts: list[tuple[struct.Struct, bool]] = []
+        places: list[int] = []
+        for order, (endian, turned) in _ORDERS.items():
+            # With all words of the answer turned round, each number's words stand highest first again.
+            starts = sorted(
+                (count - field.at - words(field.type) if turned else field.at, index)
+                for index, field in enumerate(fields)
+                if field.order == order
+            )
+            for layer in _layers(starts, [words(field.type) for field in fields]):
+                codes, end = [endian], 0
+                for start, index in layer:
+                    codes.append(f"{2 * (start - end)}x{FORMATS[fields[index].type]}")
+                    end = start + words(fields[index].type)
+                    places.append(index)
+                codes.append(f"{2 * (count - end)}x")
+                self._parts.append((struct.Struct("".join(codes)), turned))
+        in_order = sorted(range(len(places)), key=places.__getitem__)
+        self._sort = None if in_order == list(range(len(places))) else itemgetter(*in_order)
 
-    def of(self, number: float) -> tuple[float, Reason]:
-        """The value in the point's unit and ``Reason.NONE``, or no number and why.
+    def numbers(self, data: bytes) -> tuple[int | float, ...]:
+        """The numbers in the order of the fields.
 
-        >>> Meaning(scale=0.1, sentinels=frozenset({-32768})).of(215)
-        (21.5, <Reason.NONE: 'none'>)
-        >>> Meaning(sentinels=frozenset({-32768})).of(-32768)
-        (nan, <Reason.SENTINEL: 'sentinel'>)
+        Raises:
+            DecodeError: there are not as many bytes as the registers have.
         """
-        if number in self.sentinels or not math.isfinite(number):
-            return math.nan, Reason.SENTINEL
-        if 0 < abs(number) < SMALLEST:
-            return math.nan, Reason.DECODE
-        if self.bit is not None:
-            number = int(number) >> self.bit & 1
-        if self.enum is not None:
-            listed = self.enum.get(int(number)) if number == int(number) else None
-            return (math.nan, Reason.DECODE) if listed is None else (listed, Reason.NONE)
-        value = float(number) if self.scale == 1 and self.offset == 0 else number * self.scale + self.offset
-        return (value, Reason.NONE) if math.isfinite(value) else (math.nan, Reason.DECODE)
+        if len(data) != self._size:
+            raise DecodeError(f"{self._size // 2} registers are {self._size} bytes, got {len(data)}")
+        found: tuple[int | float, ...] = ()
+        for part, turned in self._parts:
+            found += part.unpack(_turned(data) if turned else data)
+        return found if self._sort is None else self._sort(found)
+
+
+def _layers(starts: Iterable[tuple[int, int]], lengths: Sequence[int]) -> list[list[tuple[int, int]]]:
+    """Fields by start, in as few lists as it takes that none overlaps another in the same list."""
+    layers: list[list[tuple[int, int]]] = []
+    for start, index in starts:
+        for layer in layers:
+            last, before = layer[-1]
+            if last + lengths[before] <= start:
+                layer.append((start, index))
+                break
+        else:
+            layers.append([(start, index)])
+    return layers
+
+
+def _turned(raw: bytes) -> bytes:
+    """*raw* with the last word first; the bytes of each word stay as they are."""
+    swapped = array("H", raw)
+    swapped.reverse()
+    return swapped.tobytes()

@@ -1,174 +1,56 @@
-"""Modbus TCP over the wire: pymodbus carries the bytes, ``frame`` judges them, ``codec`` reads them. Read-only.
-
-pymodbus is a transport here and nothing more: it does not retry, does not reconnect, and what it decodes is not used.
-On any doubt (no answer in time, an answer to something else, bytes nobody asked for) the connection is given up, so
-that nothing late can be taken for something current.
-"""
+"""Modbus over the wire, whatever carries it. Read-only: the four functions that read are the only ones there are."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ModbusException
-
-from greenops_core.errors import DecodeError, DeviceError
-from greenops_core.sample import Sample
-from greenops_gateway import schedule
-from greenops_gateway.modbus import frame
-from greenops_gateway.modbus.configuration import ModbusDevice, spans
-from greenops_gateway.modbus.plan import Span
-from greenops_gateway.modbus.reader import Reader, SilenceError, place
-from greenops_gateway.modbus.source import Reply
-from greenops_gateway.plugin import Link, Plugin, Result
-from greenops_gateway.point import series
-
-# What it would say is said by the supervisor, once and with the device's name.
-logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+from greenops_core.errors import DeviceError
+from greenops_gateway.modbus import wire
+from greenops_gateway.modbus.configuration import ModbusDevice
+from greenops_gateway.modbus.link import ModbusLink
+from greenops_gateway.modbus.owner import Owner
+from greenops_gateway.plugin import Batch, Desk, Plugin, Result, telling
+from greenops_gateway.tcp import Told
 
 
 @asynccontextmanager
-async def connect(config: ModbusDevice, link: Link) -> AsyncIterator[AsyncIterator[Sample]]:
-    """A connected device's stream of samples: all points, round by round, each as soon as it is read."""
-    wire = Wire(config, link)
-    await wire.open()
+async def connect(link: ModbusLink, desks: Sequence[Desk[ModbusDevice]]) -> AsyncIterator[AsyncIterator[Batch]]:
+    """An open link's stream of samples, one batch for each poll of a device.
+
+    Raises:
+        DeviceError: nobody answers at the far end, or its certificates are not in order.
+    """
+    ignore = any(desk.device.quirks.ignore_transaction_id for desk in desks)
+
+    async def counted() -> wire.Wire:
+        try:
+            return await opened(link, ignore_transaction_id=ignore, told=telling(desks))
+        except DeviceError:
+            for desk in desks:
+                desk.count(Result.CONNECT)
+            raise
+
+    owner = Owner(counted, await counted(), link, desks, asyncio.get_running_loop().time)
     try:
-        async with aclosing(_samples(wire, config, link)) as samples:
-            yield samples
+        async with aclosing(owner.batches()) as batches:
+            yield batches
     finally:
-        wire.close()
+        owner.wire.close()
+        await owner.wire.wait_closed()
 
 
-PLUGIN = Plugin("modbus", ModbusDevice, connect)
+PLUGIN = Plugin("modbus", ModbusLink, ModbusDevice, connect)
 
 
-async def _samples(wire: Wire, config: ModbusDevice, link: Link) -> AsyncGenerator[Sample, None]:
-    sources = config.sources()
-    points = [(source, series(link.site, config, point)) for source, point in zip(sources, config.points, strict=True)]
-    judging = {source.status.span for source in sources if source.status is not None}
-    fresh = Reader(config.name, spans(sources), config.limits(), link.clock, judging)
-    reader: Reader = link.kept.setdefault("reader", fresh)
-    offset = schedule.phase(config.name, config.poll)
-    while True:
-        replies: dict[Span, Reply] = {}
-        waiting = points
-        async with aclosing(reader.round(wire.read)) as answers:
-            async for come in answers:
-                replies |= come
-                later = []
-                for source, to in waiting:
-                    if all(span in replies for span in source.spans()):
-                        yield source.sample(to, replies)
-                    else:
-                        later.append((source, to))
-                waiting = later
-        await schedule.pause(config.poll, offset)
+async def opened(link: ModbusLink, *, ignore_transaction_id: bool = False, told: Told | None = None) -> wire.Wire:
+    """An open link; *told* takes when its certificates end.
 
-
-class Wire:
-    """One connection with one request on its way at a time."""
-
-    def __init__(self, config: ModbusDevice, link: Link) -> None:
-        self._config, self._link = config, link
-        self._client = AsyncModbusTcpClient(
-            config.host,
-            port=config.port,
-            timeout=2 * config.timeout,  # ours is over first
-            retries=0,
-            reconnect_delay=0,
-            trace_packet=self._packet,
-            trace_connect=self._connection,
-        )
-        self._reads = {
-            "coil": self._client.read_coils,
-            "discrete": self._client.read_discrete_inputs,
-            "holding": self._client.read_holding_registers,
-            "input": self._client.read_input_registers,
-        }
-        self._request = b""
-        self._answer: frame.Answer | None = None
-        self._broken: Exception | None = None
-
-    async def open(self) -> None:
-        """Raises DeviceError: nobody answers there."""
-        where = f"{self._config.host}:{self._config.port}"
-        try:
-            async with asyncio.timeout(self._config.connect_timeout):
-                # Not client.connect(), which keeps the reason to itself.
-                await self._client.ctx.call_create()
-        except TimeoutError:
-            self._link.count(Result.CONNECT)
-            raise DeviceError(f"cannot connect to {where}: no answer within {self._config.connect_timeout}") from None
-        except OSError as error:
-            self._link.count(Result.CONNECT)
-            raise DeviceError(f"cannot connect to {where}: {_said(error)}") from None
-        except UnicodeError as error:  # a host name with an empty label, or one too long
-            self._link.count(Result.CONNECT)
-            raise DeviceError(f"cannot connect to {where}: {error}") from None
-
-    def close(self) -> None:
-        self._client.close()
-
-    async def read(self, span: Span) -> frame.Answer:
-        """The device's answer to a read of *span*, which may be an exception.
-
-        Raises:
-            SilenceError: no answer in time.
-            DeviceError: none that fits, or the connection ended.
-        """
-        try:
-            if self._broken is not None:
-                raise self._broken
-            async with asyncio.timeout(self._config.timeout):
-                await self._reads[span.table](span.address, count=span.count, device_id=self._config.unit)
-        except TimeoutError:
-            self._link.count(Result.TIMEOUT)
-            raise SilenceError(f"no answer within {self._config.timeout} to a read of {place(span)}") from None
-        except OSError as error:
-            self._link.count(Result.CONNECT)
-            raise DeviceError(_said(error)) from None
-        except (DecodeError, ModbusException) as error:
-            self._link.count(Result.DECODE)
-            raise DeviceError(f"read of {place(span)}: {error}") from None
-        finally:
-            self._request = b""
-        if self._answer is None:
-            raise DeviceError(f"read of {place(span)}: no data")
-        self._link.count(Result.EXCEPTION if self._answer.exception else Result.OK)
-        return self._answer
-
-    def _packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001  # called by pymodbus
-        if sending:
-            self._request, self._answer = data, None
-            return data
-        if not self._request:
-            self._fail(DecodeError("data came that nobody asked for"))
-            return b""
-        try:
-            self._answer = frame.answer(self._request, data)
-        except DecodeError as error:
-            self._fail(error)
-            return b""
-        return data
-
-    def _connection(self, up: bool) -> None:  # noqa: FBT001  # called by pymodbus
-        if not up:
-            self._fail(ConnectionResetError("the device closed the connection"))
-
-    def _fail(self, error: Exception) -> None:
-        """End the request on its way at once, or the next one."""
-        self._broken = error
-        answered = self._client.ctx.response_future
-        if self._request and not answered.done():
-            answered.set_exception(error)
-
-
-def _said(error: OSError) -> str:
-    """What the system says, without the address that asyncio repeats."""
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return error.strerror or str(error)
+    Raises:
+        DeviceError: nobody is there, or is not trusted.
+    """
+    framing = link.framing(ignore_transaction_id=ignore_transaction_id)
+    if link.is_serial:
+        return await wire.open_serial(str(link.device), *link.line(), framing=framing)
+    return await wire.open_tcp(str(link.host), link.at_port, link.connect_timeout, framing, link.tls, told=told)
