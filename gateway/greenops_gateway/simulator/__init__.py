@@ -1,1 +1,1 @@
-"""A simulated stack: a real Modbus TCP device with scenarios, for a first look, for demonstrations and for tests."""
+"""A simulated plant: any device of gateway.yml, with scenarios, for a first look, for demonstrations and for tests."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from greenops_core.address import Address, unusable
 from greenops_core.errors import ConfigError, DeviceError, nearest
-from greenops_gateway.simulator.device import Analyser
-from greenops_gateway.simulator.process import SCENARIOS, Scenario
+from greenops_gateway.simulator.process import SCENARIOS, Plant, Scenario
 from greenops_telemetry.server import listening
 
 DEFAULT_CONTROL = "127.0.0.1:9844"
@@ -32,15 +32,17 @@ def scenario(name: str) -> Scenario:
 
 
 @asynccontextmanager
-async def controlling(analyser: Analyser, where: Address) -> AsyncIterator[None]:
-    """Answer GET and PUT /scenario on *where* while the context lasts.
+async def controlling(
+    plant: Plant, where: Address, devices: Collection[str] = (), clock: Callable[[], float] = time.time
+) -> AsyncIterator[None]:
+    """Answer GET and PUT /scenario on *where* for the *plant* with *devices*, while the context lasts.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
 
     def state() -> web.Response:
-        return web.json_response({"scenario": analyser.process.scenario, "known": SCENARIOS})
+        return web.json_response({"scenario": plant.scenario, "devices": dict(plant.own), "known": SCENARIOS})
 
     async def get(_: web.Request) -> web.Response:
         return state()
@@ -48,8 +50,11 @@ async def controlling(analyser: Analyser, where: Address) -> AsyncIterator[None]
     async def put(request: web.Request) -> web.Response:
         try:
             match await request.json():
-                case {"scenario": str(name)}:
-                    await analyser.switch(scenario(name))
+                case {"scenario": str(name), "device": str(device)}:
+                    plant.switch(scenario(name), clock(), _known(device, devices))
+                    return state()
+                case {"scenario": str(name), **others} if "device" not in others:
+                    plant.switch(scenario(name), clock())
                     return state()
         except (ValueError, LookupError):  # not JSON, not text, or in an encoding that nobody knows
             pass
@@ -67,25 +72,34 @@ async def controlling(analyser: Analyser, where: Address) -> AsyncIterator[None]
         yield
 
 
-def switch(control: str, name: Scenario, patience: float = 5.0) -> str:
-    """Switch the simulator at the URL *control* to scenario *name*; the scenario it says it is in.
+def _known(device: str, devices: Collection[str]) -> str:
+    """Raises ConfigError: there is no such device."""
+    if device not in devices:
+        raise ConfigError(f"there is no device '{device}'{nearest(device, devices)}")
+    return device
+
+
+def switch(control: str, name: Scenario, device: str | None = None, patience: float = 5.0) -> str:
+    """Switch the simulator at the URL *control*, or one *device* of it, to scenario *name*; which it says it is in.
 
     Raises:
         DeviceError: no simulator answers there, or it refuses.
     """
+    wanted = {"scenario": name} if device is None else {"scenario": name, "device": device}
     request = urllib.request.Request(  # noqa: S310  # the operator's own URL, http or https
         f"{control.rstrip('/')}/scenario",
-        data=json.dumps({"scenario": name}).encode(),
+        data=json.dumps(wanted).encode(),
         headers={"content-type": "application/json"},
         method="PUT",
     )
     try:
         with urllib.request.urlopen(request, timeout=patience) as reply:  # noqa: S310  # the same
-            return str(json.load(reply)["scenario"])
+            told = json.load(reply)
+            return str(told["scenario"] if device is None else told["devices"].get(device, told["scenario"]))
     except urllib.error.HTTPError as error:
         with error:
             raise DeviceError(f"the simulator at {control} refuses: {error.read().decode(errors='replace')}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = getattr(error, "reason", error)
         raise DeviceError(
             f"no simulator answers at {control}: {reason}; start one with: greenops-gateway simulate"
