@@ -7,123 +7,218 @@ import asyncio
 import json
 import logging
 import os
+import signal
+import sys
+import time
 from collections.abc import Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from greenops_core.address import Address, address, chosen
-from greenops_core.errors import ConfigError, nearest, within
+from greenops_core.address import address, chosen
+from greenops_core.duration import duration
+from greenops_core.errors import ConfigError, ConfigErrors, within
 from greenops_core.table import aligned
-from greenops_gateway import commissioning
-from greenops_gateway.configuration import Gateway, json_schema, load
+from greenops_gateway import commissioning, link, profile, tools
+from greenops_gateway.arguments import parser
+from greenops_gateway.configuration import json_schema, load
 from greenops_gateway.gateway import NAME, PORT_VARIABLE, running
-from greenops_gateway.simulator.control import DEFAULT_CONTROL, controlling, scenario, switch
-from greenops_gateway.simulator.device import simulating
-from greenops_gateway.simulator.process import SCENARIOS, Scenario
+from greenops_gateway.simulator import script as scripts
+from greenops_gateway.simulator.control import controlling, scenario, switch
+from greenops_gateway.simulator.process import Plant
+from greenops_gateway.simulator.run import simulating
 from greenops_telemetry.configuration import url
 from greenops_telemetry.process import ended
 from greenops_telemetry.server import signalled
 
 log = logging.getLogger(__name__)
 
-_EPILOG = """\
-examples, in two terminals:
-  greenops-gateway simulate
-  greenops-gateway run --config gateway.yml
-and then:
-  greenops-gateway read gateway.yml
-  greenops-gateway scenario exceedance
-  curl http://127.0.0.1:9842/metrics
-
-exit codes: 0 ended as asked, 1 a point is bad or nobody answers, 2 wrong usage or configuration
-"""
+EVERY = 1.0
+CLEAR = "\x1b[H\x1b[J"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
-    return ended(NAME, lambda: _command(_parser().parse_args(arguments)))
+    return ended(NAME, lambda: _command(parser().parse_args(arguments)))
 
 
 def _command(given: argparse.Namespace) -> int:
     match given.command:
-        case "run":
-            config = load(given.config)
-            asyncio.run(_run(config, chosen(config.listen, given.listen, PORT_VARIABLE, os.environ)))
         case "check":
-            print("\n".join([f"{given.file}: right", *commissioning.explained(load(given.file))]))
+            return _check(given)
         case "read":
-            return _read(load(given.file), given.device, as_json=given.json)
-        case "simulate":
-            with within("--listen"):
-                listen = address(given.listen)
-            with within("--control"):
-                switched = address(given.control)
-            asyncio.run(_simulate(listen, switched, scenario(given.scenario)))
+            return _read(given)
+        case "probe":
+            return asyncio.run(_probe(given))
+        case "scan":
+            return asyncio.run(_scan(given))
+        case "run" | "watch" | "simulate" as command:
+            asyncio.run({"run": _run, "watch": _watch, "simulate": _simulate}[command](given))
+        case "explain":
+            lines = list(commissioning.explained(commissioning.narrowed(load(given.file), given.device)))
+            print(json.dumps(lines, indent=2) if given.json else "\n".join(lines))
         case "scenario":
-            with within("--control"):
-                control = url(given.control)
-            print(switch(control, scenario(given.name)))
+            _scenario(given)
+        case "profiles":
+            print("\n".join(aligned(*profile.listed(Path()))))
         case _:
             print(json.dumps(json_schema(), indent=2))
     return 0
 
 
-async def _run(config: Gateway, listen: Address) -> None:
-    async with running(config, listen):
+async def _run(given: argparse.Namespace) -> None:
+    loop, wished = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, wished.set)
+    config = load(given.config)
+    listen = chosen(config.listen, given.listen, PORT_VARIABLE, os.environ)
+    async with running(config, listen, partial(load, given.config)) as reload:
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        if wished.is_set():
+            reload()
         log.info("listening on %s", listen)
         await signalled().wait()
 
 
-async def _simulate(listen: Address, control: Address, first: Scenario) -> None:
-    async with simulating(listen, first) as analyser, controlling(analyser, control):
-        log.info("simulator: Modbus TCP on %s, scenario at http://%s/scenario", listen, control)
+def _check(given: argparse.Namespace) -> int:
+    try:
+        config = load(given.file)
+    except ConfigError as error:
+        if not given.json:
+            raise
+        each = error.errors if isinstance(error, ConfigErrors) else (error,)
+        print(json.dumps({"file": str(given.file), "mistakes": [str(mistake) for mistake in each]}, indent=2))
+        return 2
+    warnings = list(commissioning.warnings(config))
+    if given.json:
+        print(json.dumps({"file": str(given.file), "mistakes": [], "warnings": warnings}, indent=2))
+    else:
+        print(f"{given.file}: right: {commissioning.counted(config)}")
+        for warning in warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def _read(given: argparse.Namespace) -> int:
+    config = commissioning.narrowed(load(given.file), given.device)
+    with within("--for"):
+        patience = duration(given.seconds)
+    found = asyncio.run(commissioning.read(config, patience))
+    if given.json:
+        print(json.dumps([reading._asdict() for reading in found], indent=2))
+    else:
+        print("\n".join(_table(found)))
+    for hint in commissioning.hints(config, found):
+        log.warning("%s", hint)
+    return 1 if any(reading.quality == "bad" for reading in found) else 0
+
+
+async def _watch(given: argparse.Namespace) -> None:
+    config = commissioning.narrowed(load(given.file), given.device)
+    with within("--for"):
+        seconds = None if given.seconds is None else duration(given.seconds)
+    stop = signalled()
+    until = asyncio.get_running_loop().time() + seconds if seconds else None
+    async with commissioning.watching(config) as gate:
+        while not stop.is_set() and (until is None or asyncio.get_running_loop().time() < until):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), EVERY)
+            found = commissioning.readings(gate)
+            if given.json:
+                print(json.dumps([reading._asdict() for reading in found]), flush=True)
+            else:
+                print((CLEAR if sys.stdout.isatty() else "") + "\n".join(_table(found)), flush=True)
+
+
+async def _probe(given: argparse.Namespace) -> int:
+    way = link.way(given.link, given.config)
+    findings = []
+    async for finding in tools.load(way.protocol.name).probe(way.link, way.devices):
+        findings.append(finding)
+        if not given.json:
+            mark = "ok  " if finding.well else "BAD "
+            print(f"{mark} {finding.what}: {finding.seen}", flush=True)
+            if finding.advice:
+                print(f"     {finding.advice}", flush=True)
+    if given.json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=2))
+    return 0 if findings and all(finding.well for finding in findings) else 1
+
+
+async def _scan(given: argparse.Namespace) -> int:
+    way = link.way(given.link, given.config)
+    with within("--for"):
+        scan = tools.Scan(given.within, duration(given.seconds))
+    found = await tools.load(way.protocol.name).scan(way.link, scan, _progress)
+    print(end="\r\x1b[K" if sys.stderr.isatty() else "", file=sys.stderr)
+    if given.json:
+        print(json.dumps([discovery._asdict() for discovery in found], indent=2))
+        return 0
+    code = 0
+    for discovery in found:
+        text = commissioning.profile_text(way.protocol.name, discovery)
+        print(f"{discovery.name}: {discovery.seen}", file=sys.stderr)
+        if given.write is None:
+            print(text)
+            continue
+        path = given.write / f"{discovery.name}{profile.SUFFIX}"
+        if path.exists():
+            log.error("%s is there already; move it away, or write to another folder. It would be:\n%s", path, text)
+            code = 2
+        else:
+            if not given.dry_run:
+                _write(path, text)
+            print(f"{'would write' if given.dry_run else 'wrote'} {path}")
+    return code
+
+
+def _write(path: Path, text: str) -> None:
+    """Raises ConfigError: *path* cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--write: {path} cannot be written: {error.strerror or error}") from None
+
+
+async def _simulate(given: argparse.Namespace) -> None:
+    with within("--control"):
+        control = address(given.control)
+    config = load(given.file) if given.profile is None else link.alone(given.profile, given.link)
+    script = None if given.script is None else scripts.load(given.script, config.devices)
+    plant = Plant(given.seed, scenario(given.scenario), script=script, since=time.time())
+    names = [device.name for device in config.devices]
+    async with simulating(config.ways, plant) as places, controlling(plant, control, names):
+        for way in config.ways:
+            log.info("simulator: %s: %s", ", ".join(device.name for device in way.devices), places[way.name])
+        log.info("simulator: scenario at http://%s/scenario", control)
         await signalled().wait()
 
 
-def _read(config: Gateway, device: str | None, *, as_json: bool) -> int:
-    names = {known.name for _, known in config.devices}
-    if device is not None and device not in names:
-        raise ConfigError(f"--device: there is no device '{device}'{nearest(device, names)}")
-    chosen = [(protocol, known) for protocol, known in config.devices if device in {None, known.name}]
-    readings = asyncio.run(commissioning.read(config, chosen))
-    if as_json:
-        print(json.dumps([reading._asdict() for reading in readings], indent=2))
-    else:
-        rows = [(*row[:2], "-" if row.value is None else f"{row.value:.6g}", *row[3:]) for row in readings]
-        print("\n".join(aligned(commissioning.Reading._fields, *rows)))
-    return 1 if any(reading.quality == "bad" for reading in readings) else 0
+def _scenario(given: argparse.Namespace) -> None:
+    with within("--control"):
+        control = url(given.control if "://" in given.control else f"http://{address(given.control)}")
+    print(switch(control, scenario(given.name), given.device))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="greenops-gateway",
-        description="Reads CEMS devices, judges the quality of what they say, and watches emission limits.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"greenops-gateway {version('greenops')}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="read devices and serve metrics until SIGTERM or Ctrl-C")
-    run.add_argument(
-        "--config", type=Path, default=Path("gateway.yml"), metavar="FILE", help="configuration (default gateway.yml)"
-    )
-    run.add_argument(
-        "--listen", metavar="HOST:PORT", help=f"where to answer; goes before {PORT_VARIABLE}, and that before the file"
-    )
-    check = commands.add_parser("check", help="say what a configuration file means, or what is wrong with it")
-    check.add_argument("file", type=Path, metavar="FILE")
-    read = commands.add_parser("read", help="connect once and print every point; exit code 1 when one is bad")
-    read.add_argument("file", type=Path, metavar="FILE")
-    read.add_argument("--device", metavar="NAME", help="only this device")
-    read.add_argument("--json", action="store_true", help="for programs")
-    simulate = commands.add_parser("simulate", help="be a stack analyser on Modbus TCP, as gateway.yml describes it")
-    simulate.add_argument("--listen", default="127.0.0.1:5020", metavar="HOST:PORT", help="Modbus TCP (%(default)s)")
-    simulate.add_argument(
-        "--control", default=DEFAULT_CONTROL, metavar="HOST:PORT", help="where scenarios are switched (%(default)s)"
-    )
-    simulate.add_argument("--scenario", default="normal", metavar="NAME", help=", ".join(SCENARIOS))
-    change = commands.add_parser("scenario", help="switch a running simulator")
-    change.add_argument("name", metavar="NAME", help=", ".join(SCENARIOS))
-    change.add_argument("--control", default=f"http://{DEFAULT_CONTROL}", metavar="URL", help="default %(default)s")
-    commands.add_parser("schema", help="print the JSON Schema of gateway.yml, for editors")
-    return parser
+def _table(found: Sequence[commissioning.Reading]) -> list[str]:
+    rows = [
+        (
+            reading.device,
+            reading.point,
+            "-" if reading.value is None else commissioning.shown(reading.value),
+            reading.unit,
+            reading.quality,
+            reading.reason,
+            "-" if reading.age is None else f"{reading.age:.1f} s",
+        )
+        for reading in found
+    ]
+    return aligned(commissioning.Reading._fields, *rows)
+
+
+def _progress(share: float, text: str) -> None:
+    """Say on stderr how far it is; on a terminal as a bar in one line."""
+    if sys.stderr.isatty():
+        width = 30
+        bar = "#" * round(share * width)
+        print(f"\r\x1b[K[{bar:<{width}}] {share:4.0%} {text}", end="", file=sys.stderr, flush=True)

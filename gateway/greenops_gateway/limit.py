@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -19,7 +20,7 @@ from greenops_core.errors import ConfigError, nearest
 from greenops_core.sample import Quality, Reason, Sample
 from greenops_core.unit import convert, quantity_of
 from greenops_gateway.cems.averaging import BLOCKS, RollingAverage
-from greenops_gateway.point import Device, Name, Point
+from greenops_gateway.point import Name, Owner, Point
 from greenops_telemetry.configuration import Section
 from greenops_telemetry.live import Live
 
@@ -36,7 +37,7 @@ class Limit(Section, frozen=True, kw_only=True):
     averaging: Duration
     minimum_coverage: Annotated[float, Meta(gt=0, le=1)] = 0.75
 
-    def check(self, devices: dict[str, Device]) -> None:
+    def check(self, devices: Mapping[str, Owner]) -> None:
         """That the limit fits the point it names.
 
         Raises:
@@ -94,9 +95,17 @@ class LimitWatch:
         self._unit = quantity_of(limit.unit).units[limit.unit]
         self._labels = (site, limit.stack, limit.parameter, str(limit.averaging))
 
+    def go_on(self, before: LimitWatch) -> None:
+        """Keep the average of *before*, which watched the same point over the same period."""
+        self._average, self._filled = before._average, before._filled
+
     def add(self, sample: Sample, now: float) -> None:
         """Count a usable sample of the point, in its base unit."""
-        self._average.add(sample.value, sample.at, now)
+        self._average.add(sample.value, min(sample.at, now), now)
+
+    def stepped(self, now: float) -> None:
+        """The gateway's clock was set: one period from *now* is watched as well as one ever is."""
+        self._filled = min(self._filled, now + self._limit.averaging)
 
     def evaluate(self, now: float) -> None:
         """Put the limit's metrics as they are at *now*; the mean and its share of the limit only when valid.
@@ -117,3 +126,63 @@ class LimitWatch:
             Sample(EMISSION_AVERAGE_COVERAGE, self._labels, coverage, now),
         ):
             self._live.put(sample)
+
+    def forget(self) -> None:
+        """The limit is no more."""
+        labelled = (*self._labels, self._limit.unit)
+        for metric in (EMISSION_LIMIT, EMISSION_AVERAGE):
+            self._live.forget(metric, labelled)
+        for metric in (EMISSION_LIMIT_RATIO, EMISSION_AVERAGE_VALID, EMISSION_AVERAGE_COVERAGE):
+            self._live.forget(metric, self._labels)
+
+
+class LimitWatches:
+    """All limits at work; others may take their place."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._all: dict[Limit, LimitWatch] = {}
+        self._left: dict[Limit, LimitWatch] = {}
+
+    def leave(self, limits: Sequence[Limit]) -> list[str]:
+        """End what is not among *limits*. What changed, in words."""
+        wanted, before = {_title(limit) for limit in limits}, {_title(limit) for limit in self._all}
+        told = [f"{title}: added" for title in sorted(wanted - before)]
+        for limit in [limit for limit in self._all if limit not in limits]:
+            told.append(f"{_title(limit)}: {'changed' if _title(limit) in wanted else 'removed'}")
+            self._left[limit] = watch = self._all.pop(limit)
+            watch.forget()
+        return told
+
+    def take(self, limits: Sequence[Limit], site: str, now: float) -> None:
+        """Watch *limits*, by the averages of those that were left where the point and the period are the same."""
+        for limit in limits:
+            if limit in self._all:
+                continue
+            self._all[limit] = watch = LimitWatch(limit, site, self._live, now)
+            if (before := next((left for left in self._left if _average(left) == _average(limit)), None)) is not None:
+                watch.go_on(self._left.pop(before))
+        self._left.clear()
+
+    def of(self, device: str, point: str) -> tuple[LimitWatch, ...]:
+        """Those that watch *point* of *device*."""
+        return tuple(watch for limit, watch in self._all.items() if (limit.device, limit.point) == (device, point))
+
+    def stepped(self, now: float) -> None:
+        """The gateway's clock was set, and shows *now*."""
+        for watch in self._all.values():
+            watch.stepped(now)
+
+    def evaluate(self, now: float) -> None:
+        """Put the metrics of all as they are at *now*."""
+        for watch in self._all.values():
+            watch.evaluate(now)
+
+
+def _title(limit: Limit) -> str:
+    return f"limit {limit.stack}/{limit.parameter} over {limit.averaging}"
+
+
+def _average(limit: Limit) -> tuple[object, ...]:
+    """What is averaged; in the base unit, so that the limit's own unit does not matter."""
+    return limit.device, limit.point, limit.averaging, quantity_of(limit.unit).name

@@ -1,4 +1,4 @@
-"""The only loop that tries again: it opens a device, passes its samples on, and opens it anew when it fails."""
+"""The only loop that tries again: it opens a link, passes its samples on, and opens it anew when it fails."""
 
 from __future__ import annotations
 
@@ -6,36 +6,41 @@ import asyncio
 import logging
 import random
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import NoReturn, Protocol
 
 from greenops_core.errors import DeviceError
-from greenops_core.sample import Sample
+from greenops_gateway.plugin import Batch
 
 log = logging.getLogger(__name__)
 
-LONGEST_DELAY = 30.0
+LONGEST_DELAY = 3.0
+"""Seconds; to try costs nothing, and with a poll a second a device that is back is good again within five."""
+LASTING = 30.0
+"""Seconds for which a link must deliver until it counts as back."""
+GOODBYE = 5.0
+"""Seconds that closing a connection may take; longer than any protocol's own patience with a peer that is gone."""
+
+Open = Callable[[], AbstractAsyncContextManager[AsyncIterator[Batch]]]
 
 
 class Receiver(Protocol):
-    """Who takes a device's samples and is told when it comes and goes."""
+    """Who takes a link's samples and is told when the link is lost."""
 
-    def put(self, sample: Sample) -> None: ...
-
-    def up(self) -> None:
-        """The device delivers again."""
+    def put(self, batch: Batch) -> None: ...
 
     def down(self) -> None:
-        """The device was tried and delivers nothing."""
+        """The link was tried and delivers nothing."""
 
 
 def backoff(jitter: Callable[[], float]) -> Iterator[float]:
-    """Seconds before each next try: 1, 2, 4 … 30, each 10 % more or less as *jitter* (0 to 1) says.
+    """Seconds before each next try: 1, 2, 3, 3 …, each 10 % more or less as *jitter* (0 to 1) says.
 
     >>> from itertools import islice
-    >>> list(islice(backoff(lambda: 0.5), 7))
-    [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    >>> list(islice(backoff(lambda: 0.5), 5))
+    [1.0, 2.0, 3.0, 3.0, 3.0]
     """
     delay = 1.0
     while True:
@@ -44,8 +49,8 @@ def backoff(jitter: Callable[[], float]) -> Iterator[float]:
 
 
 async def supervise(
-    device: str,
-    connect: Callable[[], AbstractAsyncContextManager[AsyncIterator[Sample]]],
+    link: str,
+    connect: Open,
     receiver: Receiver,
     patience: float,
     *,
@@ -53,33 +58,38 @@ async def supervise(
     jitter: Callable[[], float] = random.random,
     clock: Callable[[], float] = time.monotonic,
 ) -> NoReturn:
-    """Keep *device* connected for ever; *patience* is how long, in seconds, it may say nothing at all.
+    """Keep *link* connected for ever; *patience* is how long, in seconds, it may give no batch at all.
 
-    A device that comes and goes is told to *receiver* each time. In the log, and in the delays, it is back only once it
-    has delivered for ``LONGEST_DELAY``.
+    In the log, and in the delays, a link is back only once it has delivered for ``LASTING``. A mistake in a protocol's
+    program fails its link and no other; each is told once, with its place.
     """
     delays = backoff(jitter)
+    blunders: set[str] = set()
     delivers: bool | None = None
     said: bool | None = None
     since = 0.0
 
-    def put(sample: Sample) -> None:
+    def put(batch: Batch) -> None:
         nonlocal delays, delivers, said, since
         if not delivers:
             delivers, since = True, clock()
-            receiver.up()
-        if not said and (said is None or clock() - since >= LONGEST_DELAY):
-            log.info("%s: delivers samples", device)
+        if not said and (said is None or clock() - since >= LASTING):
+            log.info("%s: delivers", link)
             said, delays = True, backoff(jitter)
-        receiver.put(sample)
+        receiver.put(batch)
 
     while True:
         try:
             problem = await _deliver(connect, put, patience)
         except (OSError, DeviceError) as error:  # TimeoutError is an OSError
             problem = str(error) or type(error).__name__
+        except Exception as error:  # noqa: BLE001  # a protocol may be anybody's: its mistakes must not end other links
+            problem = _blunder(error)
+            if problem not in blunders:
+                log.error("%s: a mistake in the protocol's program: %s", link, problem)  # noqa: TRY400  # its place is enough
+                blunders.add(problem)
         if said is not False:
-            log.warning("%s: down: %s; trying again, at least every %g s", device, problem, LONGEST_DELAY)
+            log.warning("%s: down: %s; trying again, at least every %g s", link, problem, LONGEST_DELAY)
             said = False
         if delivers is not False:
             delivers = False
@@ -87,24 +97,35 @@ async def supervise(
         await sleep(next(delays))  # also when the stream just ended: never a hot loop
 
 
-async def _deliver(
-    connect: Callable[[], AbstractAsyncContextManager[AsyncIterator[Sample]]],
-    put: Callable[[Sample], None],
-    patience: float,
-) -> str:
-    """Pass samples on until the stream ends; why it ended."""
+def _blunder(error: Exception) -> str:
+    """*error* with the line that raised it; of a group of errors, the first."""
+    first: BaseException = error
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    *_, place = traceback.extract_tb(first.__traceback__)
+    return f"{type(first).__name__} at {place.filename}:{place.lineno}: {first}"
+
+
+async def _deliver(connect: Open, put: Callable[[Batch], None], patience: float) -> str:
+    """Pass batches on until the stream ends; why it ended."""
     clock = asyncio.get_running_loop().time
     heard = clock()
-    deadline = asyncio.timeout(patience)
+    silence, goodbye = asyncio.timeout(patience), asyncio.timeout(patience + GOODBYE)
     try:
-        async with deadline, connect() as samples:
-            async for sample in samples:
-                put(sample)
-                if (now := clock()) - heard > patience / 16:  # moving the deadline costs more than a sample
-                    heard = now
-                    deadline.reschedule(now + patience)
+        async with goodbye, silence, connect() as batches:
+            try:
+                async for batch in batches:
+                    put(batch)
+                    if (now := clock()) - heard > patience / 16:  # moving the deadlines costs more than a batch
+                        heard = now
+                        silence.reschedule(now + patience)
+                        goodbye.reschedule(now + patience + GOODBYE)
+            finally:
+                goodbye.reschedule(clock() + GOODBYE)
     except TimeoutError:
-        if deadline.expired():
+        if silence.expired():
             return f"nothing came for {patience:g} s"
+        if goodbye.expired():
+            return f"its connection could not be closed within {GOODBYE:g} s"
         raise
     return "the stream of samples ended"

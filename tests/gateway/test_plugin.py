@@ -7,16 +7,23 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from greenops_core.errors import ConfigError
-from greenops_gateway import plugin
+from greenops_gateway import plugin, tools
 from greenops_gateway.modbus.configuration import ModbusDevice
+from greenops_gateway.modbus.link import ModbusLink
 
 MODBUS = EntryPoint("modbus", "greenops_gateway.modbus.driver:PLUGIN", plugin.GROUP)
 
 
 def test_a_protocol_is_found_by_its_entry_point() -> None:
     found = plugin.load("modbus")
-    assert (found.name, found.config) == ("modbus", ModbusDevice)
-    assert "modbus" in plugin.known()
+    assert (found.name, found.link, found.device) == ("modbus", ModbusLink, ModbusDevice)
+
+
+def test_the_gateway_speaks_four_protocols_and_has_tools_for_each() -> None:
+    assert plugin.known() == plugin.known(tools.GROUP) == ["dnp3", "modbus", "mqtt", "opcua"]
+    for name in plugin.known():
+        assert plugin.load(name).name == name
+        assert isinstance(tools.load(name), tools.Tools)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +64,7 @@ def test_an_entry_point_that_is_wrong_is_named(
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("module", ["pymodbus", "asyncua", "yadnp3", "opentelemetry"])
+@pytest.mark.parametrize("module", ["asyncua", "opendnp3", "dnp3", "serial", "opentelemetry"])
 def test_a_gateway_without_such_a_device_does_not_import_its_library(module: str) -> None:
     code = f"import sys, greenops_gateway.cli; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == 0

@@ -1,44 +1,77 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from greenops_core.grid import due
-from greenops_gateway.schedule import pause, phase
-
-periods = st.sampled_from([0.05, 0.1, 0.2, 1.0, 5.0, 60.0])
-
-
-@given(st.floats(0, 1e7), periods, st.text(max_size=20))
-def test_the_next_time_is_on_the_grid_and_within_one_period(now: float, every: float, name: str) -> None:
-    offset = phase(name, every)
-    following = due(now, every, offset)
-    assert now < following <= now + every * 1.001
-    assert (following - offset) / every == pytest.approx(round((following - offset) / every), abs=1e-4)
+from greenops_core.duration import duration
+from greenops_gateway.plugin import Desk
+from greenops_gateway.point import Device
+from greenops_gateway.schedule import Agenda, phase
 
 
 def test_devices_are_spread_over_the_period() -> None:
-    phases = sorted(phase(f"analyser-{number}", 1.0) for number in range(100))
-    assert phases[0] < 0.1
-    assert phases[-1] > 0.9
-    assert max(after - before for before, after in pairwise(phases)) < 0.1
+    phases = Counter(phase(f"analyser-{number}", 1.0) for number in range(100))
+    assert sorted(phases) == [offset / 8 for offset in range(8)]
+    assert max(phases.values()) <= 25
 
 
-async def test_a_poll_that_took_long_is_followed_by_the_next_grid_time_not_by_a_bunch() -> None:
-    now, seen = 0.25, []
+def desks(polls: dict[str, str]) -> list[Desk[Device]]:
+    """Devices by name, with how often each is polled."""
 
-    def clock() -> float:
-        return now
+    def ignore(*_: object) -> None:
+        return
 
-    async def sleep(delay: float) -> None:
-        nonlocal now
-        now += delay
+    return [
+        Desk(Device(name=name, link="bus", stack="s", points=(), poll=duration(poll)), (), *[ignore] * 4)  # type: ignore[arg-type]
+        for name, poll in polls.items()
+    ]
 
-    for took in (0.2, 0.2, 3.7, 0.2, 0.2):
+
+def polled(agenda: Agenda, until: float, took: float = 0.0, now: float = 1000.0) -> list[tuple[float, str]]:
+    """What is polled until a time, when each poll takes *took* seconds."""
+    found: list[tuple[float, str]] = []
+    while True:
+        at, desk = agenda.next()
+        now = max(now, at)
+        if now >= until:
+            return found
+        agenda.begun(desk, now)
+        found.append((now, desk.device.name))
         now += took
-        await pause(1.0, 0.5, clock, sleep)
-        seen.append(round(now, 6))
-    assert seen == [0.5, 1.5, 5.5, 6.5, 7.5]
+
+
+def test_a_device_is_polled_at_once_and_then_on_its_own_grid() -> None:
+    offset = phase("a", 1.0)
+    times = [at for at, _ in polled(Agenda(desks({"a": "1s"})), 1004.0)]
+    assert times[0] == 1000.0
+    assert [at - offset for at in times[1:]] == pytest.approx([round(at - offset) for at in times[1:]])
+    assert len(times) in {4, 5}
+
+
+def test_a_slow_bus_skips_polls_and_starves_nobody() -> None:
+    found = polled(Agenda(desks({"a": "1s", "b": "1s", "c": "1s"})), 1060.0, took=0.8)
+    counts = Counter(name for _, name in found)
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert len(found) in {75, 76}  # the bus is never idle
+
+
+def test_a_slow_device_beside_quick_ones_keeps_its_turn() -> None:
+    found = polled(Agenda(desks({"quick": "100ms", "slow": "1s"})), 1010.0, took=0.1)
+    assert Counter(name for _, name in found)["slow"] in {10, 11}
+
+
+def test_a_link_that_is_opened_anew_repeats_no_poll_and_loses_none() -> None:
+    devices = desks({"a": "1s"})
+    before = polled(Agenda(devices), 1002.5)
+    after = polled(Agenda(devices), 1006.0, now=1002.5)
+    whole = polled(Agenda(desks({"a": "1s"})), 1006.0)
+    assert before + after == whole
+
+
+def test_another_interval_begins_at_once() -> None:
+    (device,) = desks({"a": "1h"})
+    polled(Agenda([device]), 1001.0)
+    (quicker,) = desks({"a": "1s"})
+    quicker.kept.update(device.kept)
+    assert Agenda([quicker]).next()[0] < 1000.0
