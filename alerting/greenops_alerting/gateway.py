@@ -16,8 +16,8 @@ STACK = ("site", "stack")
 DEVICE = ("site", "stack", "device")
 LINK = (*DEVICE, "protocol")
 POINT = (*DEVICE, "point")
-PLANNED = f'=~"{Reason.CALIBRATION}|{Reason.MAINTENANCE}"'
-UNPLANNED = f'!~"{Reason.CALIBRATION}|{Reason.MAINTENANCE}"'
+_PLANNED = f"{Reason.CALIBRATION}|{Reason.MAINTENANCE}|{Reason.BLOWBACK}"
+PLANNED, UNPLANNED = f'=~"{_PLANNED}"', f'!~"{_PLANNED}"'
 FAILED = '!="ok"'
 """The results of requests that did not succeed."""
 

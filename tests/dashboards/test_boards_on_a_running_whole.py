@@ -22,17 +22,28 @@ from greenops_dashboards.boards.emissions import compliance
 from greenops_dashboards.boards.fleet import reports
 from greenops_dashboards.grafana import to_grafana
 from real_servers import QueryApi, prometheus
+from self_signed import self_signed
 from stack import ROOT, Service, free_port, program, running
 
 PATIENCE = 60.0
 AVERAGING = "4s"
 Command = list[str | Path]
 MORE_POINTS = [
-    {"name": "nh3", "at": 30001, "unit": "ppm"},
-    {"name": "ash", "at": 30003, "unit": "kg/h"},
-    {"name": "fan", "at": 30005, "unit": "kW"},
+    {"name": "nh3", "at": 30030, "unit": "ppm"},
+    {"name": "ash", "at": 30032, "unit": "kg/h"},
+    {"name": "fan", "at": 30034, "unit": "kW"},
+    {"name": "dust", "at": 30036, "unit": "mg/m3"},
+    {"name": "temperature", "at": 30038, "unit": "degC"},
+    {"name": "pressure", "at": 30040, "unit": "hPa"},
+    {"name": "flow", "at": 30042, "unit": "m3/h"},
+    {"name": "meter", "at": 30044, "unit": "kWh"},
+    {"name": "voltage", "at": 30046, "unit": "V"},
+    {"name": "current", "at": 30048, "unit": "A"},
+    {"name": "frequency", "at": 30050, "unit": "Hz"},
+    {"name": "velocity", "at": 30052, "unit": "m/s"},
+    {"name": "gas_meter", "at": 30054, "unit": "m3"},
 ]
-"""The demo plant measures no mole fraction, mass flow or power; the same registers, read as such, are some."""
+"""One analyser that measures every quantity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +57,21 @@ class Whole:
 
 
 def gateway_file(folder: Path, modbus: int) -> Path:
-    """The demo plant, with quick averages."""
+    """The demo plant's analyser, over TLS, with quick averages."""
     config = yaml.safe_load((ROOT / "gateway/gateway.yml").read_text(encoding="utf-8"))
-    (device,) = config["devices"]
-    device |= {"port": modbus, "poll": "200ms"}
-    device["points"] += MORE_POINTS
-    config["limits"] = [limit | {"averaging": AVERAGING} for limit in config["limits"] if limit["averaging"] == "1m"]
+    pair = self_signed(folder)
+    tls = {"ca": pair.certificate, "certificate": pair.certificate, "key": pair.key}
+    config["links"] = {"gas": config["links"]["gas"] | {"port": modbus, "transport": "tls", "tls": tls}}
+    profile = yaml.safe_load((ROOT / "gateway/profiles/demo-gas-analyser.yaml").read_text(encoding="utf-8"))
+    analyser = {key: profile[key] for key in ("address_style", "defaults", "quirks", "quality_from")}
+    common = {"name": "analyser-1", "link": "gas", "stack": "stack-1", "unit": 1, "poll": "200ms"}
+    config["devices"] = [common | analyser | {"points": profile["points"] + MORE_POINTS}]
+    del config["derived"]
+    config["limits"] = [
+        limit | {"averaging": AVERAGING, "device": "analyser-1"}
+        for limit in config["limits"]
+        if limit["averaging"] == "1m"
+    ]
     file = folder / "gateway.yml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     return file
@@ -106,8 +126,8 @@ def whole(tmp_path: Path) -> Iterator[Whole]:
     def service(name: str, *command: str | Path, ready: str = "/-/healthy", where: str = "") -> Service:
         return Service(name, command, f"http://{at[where or name]}{ready}")
 
-    simulate: Command = [gateway, "simulate", "--listen", at["modbus"], "--control", at["control"]]
     gateway_config, agent_config = gateway_file(tmp_path, ports["modbus"]), agent_file(tmp_path)
+    simulate: Command = [gateway, "simulate", gateway_config, "--control", at["control"]]
     run_gateway: Command = [gateway, "run", "--config", gateway_config, "--listen", at["gateway"]]
     run_agent: Command = [
         agent,
