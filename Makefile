@@ -6,10 +6,10 @@
 
 PYTHON = python3 python3.13 python3.12 python3.11
 BIN = .venv/bin
-DEMOS = demo-normal demo-exceedance demo-failure demo-drift
+DEMOS = demo-normal demo-exceedance demo-failure demo-drift demo-calibration
 
 .DEFAULT_GOAL = help
-.PHONY: help setup up $(DEMOS) test lint generate bench pictures clean
+.PHONY: help setup up $(DEMOS) test lint generate record bench pictures clean
 
 help: ## say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -22,12 +22,14 @@ up: setup ## run everything on this machine: gateway, exporter, agent, Prometheu
 
 demo-normal: ## while make up runs: the simulated stack stays below its limits
 demo-exceedance: ## while make up runs: SO2 goes over its limit
-demo-failure: ## while make up runs: the analyser stops answering
+demo-failure: ## while make up runs: the gas analyser stops answering
+demo-calibration: ## while make up runs: calibration gas flows, and no value is what the stack emits
 demo-drift: ## while make up runs: the analyser drifts out of calibration
 $(DEMOS): demo-%: setup
 	@$(BIN)/python deploy/local/up.py --scenario $*
 
 test: setup ## run the tests; ARGS goes to pytest
+	-@$(BIN)/python dashboards/schema/npm_build.py --source tests/opcua_node --dest .greenops/opcua-node # a server of another make
 	@$(BIN)/pytest $(ARGS)
 
 lint: .venv/.stamp ## check style, types and the direction of imports
@@ -41,6 +43,9 @@ generate: .venv/.stamp ## write the rules, dashboards and reference pages anew f
 	$(BIN)/greenops-alerting write
 	$(BIN)/greenops-dashboards write
 	$(BIN)/python docs/generate.py
+
+record: setup ## run the documented commands anew and write what they print
+	@$(BIN)/python docs/record.py docs/connect-a-device.md docs/commissioning.md
 
 bench: setup ## measure footprint and throughput on this machine
 	@$(BIN)/python benchmarks/run.py

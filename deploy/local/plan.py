@@ -25,8 +25,11 @@ class Ports:
     agent: int = 9841
     gateway: int = 9842
     pages: int = 9843
-    simulator: int = 5020
-    simulator_control: int = 9844
+    simulator: int = 9844
+    broker: int = 1883
+    modbus: int = 5020
+    opcua: int = 4840
+    dnp3: int = 20000
     alertmanager: int = 9093
     prometheus: int = 9090
 
@@ -66,11 +69,24 @@ def prometheus_config(ports: Ports, rules: Path) -> str:
 
 
 def gateway_config(ports: Ports) -> str:
-    """gateway/gateway.yml with the simulator's port."""
+    """gateway/gateway.yml with this machine's ports, to be read from another folder."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "gateway/gateway.yml").read_text(encoding="utf-8"))
+    for link in config["links"].values():
+        match link["protocol"]:
+            case "opcua":
+                link["url"] = f"opc.tcp://{HOST}:{ports.opcua}"
+            case "mqtt":
+                link["host"], link["port"] = HOST, ports.broker
+            case name:
+                link["host"], link["port"] = HOST, getattr(ports, name)
     for device in config["devices"]:
-        device["host"], device["port"] = HOST, ports.simulator
+        device["profile"] = str(ROOT / "gateway/profiles" / f"{device['profile']}.yaml")
     return yaml.safe_dump(config, sort_keys=False)
+
+
+def broker_config(ports: Ports) -> str:
+    """The MQTT broker between simulator and gateway: on loopback, for everybody, and it keeps nothing."""
+    return f"listener {ports.broker} {HOST}\nallow_anonymous true\npersistence false\n"
 
 
 def services(ports: Ports, data: Path) -> list[Service]:
@@ -79,17 +95,11 @@ def services(ports: Ports, data: Path) -> list[Service]:
     url = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
     listen = {name: f"{HOST}:{port}" for name, port in ports.items()}
     return [
+        Service("broker", [server("mosquitto"), "-c", config / "mosquitto.conf"], f"tcp://{listen['broker']}"),
         Service(
             "simulator",
-            [
-                program("greenops-gateway"),
-                "simulate",
-                "--listen",
-                listen["simulator"],
-                "--control",
-                listen["simulator_control"],
-            ],
-            url["simulator_control"] + "/scenario",
+            [program("greenops-gateway"), "simulate", config / "gateway.yml", "--control", listen["simulator"]],
+            url["simulator"] + "/scenario",
         ),
         Service(
             "gateway",

@@ -1,4 +1,4 @@
-"""Unpack the servers that GreenOps is run and tested with: Prometheus, Alertmanager, VictoriaMetrics and their tools.
+"""Unpack the servers that GreenOps is run and tested with: Prometheus and its tools, VictoriaMetrics, mosquitto.
 
 They are taken out of the distribution's own packages, verified by its signing key, and lie beside the system: nothing
 is installed, no service is started, root is not needed. Run again, it adds what is missing and replaces nothing.
@@ -55,11 +55,30 @@ PARTS = (
     Part("share/email.tmpl", ("prometheus-alertmanager",), "usr/share/prometheus/alertmanager/email.tmpl"),
     Part("bin/amtool", ("prometheus-alertmanager",), "usr/bin/amtool"),
     Part("lib/libzstd.so.1", ("libzstd1",), "usr/lib/*/libzstd.so.1"),
+    Part("lib/libmodbus.so.5", ("libmodbus5",), "usr/lib/*/libmodbus.so.5"),
     Part("lib/victoria-metrics", ("victoria-metrics",), "usr/bin/victoria-metrics", since="1.112"),
     Part(
         "bin/docker-compose", ("docker-compose-v2", "docker-compose"), "usr/lib*/docker/*/docker-compose", optional=True
     ),
     Part("bin/node_exporter", ("prometheus-node-exporter",), "usr/bin/prometheus-node-exporter", optional=True),
+    *(
+        Part(f"lib/mosquitto.d/{target}", packages, f"usr/lib/*/{path}", optional=True)
+        for target, packages, path in (
+            ("ld.so", ("libc6",), "ld-linux-*.so.*"),
+            ("libc.so.6", ("libc6",), "libc.so.6"),
+            ("libm.so.6", ("libc6",), "libm.so.6"),
+            ("libcap.so.2", ("libcap2",), "libcap.so.2"),
+            ("libdlt.so.2", ("libdlt2",), "libdlt.so.2"),
+            ("libssl.so.3", ("libssl3t64", "libssl3"), "libssl.so.3"),
+            ("libcrypto.so.3", ("libssl3t64", "libssl3"), "libcrypto.so.3"),
+            ("libsystemd.so.0", ("libsystemd0",), "libsystemd.so.0"),
+            ("libwebsockets.so.19", ("libwebsockets19t64", "libwebsockets19"), "libwebsockets.so.19"),
+            ("libwrap.so.0", ("libwrap0",), "libwrap.so.0"),
+            ("libz.so.1", ("zlib1g",), "libz.so.1"),
+            ("libzstd.so.1", ("libzstd1",), "libzstd.so.1"),
+        )
+    ),
+    Part("lib/mosquitto", ("mosquitto",), "usr/sbin/mosquitto", optional=True),
 )
 COMMANDS = tuple(part for part in PARTS if "." not in part.name)
 
@@ -82,6 +101,14 @@ lib=$(dirname "$(readlink -f "$0")")/../lib
 LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
 exec "$lib/victoria-metrics" "$@"
+""",
+    # With the C library of its own release: it is newer than that of a system whose packages are borrowed.
+    "lib/mosquitto": """\
+#!/bin/sh
+lib=$(dirname "$(readlink -f "$0")")/../lib
+run() { "$lib/mosquitto.d/ld.so" --library-path "$lib/mosquitto.d" "$lib/mosquitto" "$@"; }
+if [ "$1" = --version ]; then run -h | grep '^mosquitto version'; exit; fi
+exec "$lib/mosquitto.d/ld.so" --library-path "$lib/mosquitto.d" "$lib/mosquitto" "$@"
 """,
 }
 
@@ -152,7 +179,7 @@ def owned(dest: Path) -> Iterator[Path]:
 
 
 def by_package(parts: Sequence[Part], apt: Apt) -> dict[Package, list[Part]]:
-    """Which package each part comes from.
+    """Which package each part comes from; an optional one may have none.
 
     Raises:
         SetupError: the archive has none of a part's packages.
@@ -161,6 +188,9 @@ def by_package(parts: Sequence[Part], apt: Apt) -> dict[Package, list[Part]]:
     plan: dict[Package, list[Part]] = {}
     for part in parts:
         package = next((offered[name] for name in part.packages if name in offered), None)
+        if package is None and part.optional:
+            print(f"note: no package {' or '.join(part.packages)} for {part.name}; what needs it will not run")
+            continue
         if package is None:
             raise SetupError(f"The archive has no package {' or '.join(part.packages)} for {apt.architecture}.")
         plan.setdefault(package, []).append(part)
@@ -184,7 +214,12 @@ def unpack(parts: Sequence[Part], dest: Path, room: Path, apt: Apt) -> None:
             for part in taken:
                 take(part, root, label, dest)
             for part in taken:
-                must_start(dest / "bin" / part.name)
+                try:
+                    must_start(dest / "bin" / part.name)
+                except SetupError as error:
+                    if not part.optional:
+                        raise
+                    print(f"note: {error}; what needs it will not run")
             write_ledger(dest, read_ledger(dest) | {part.target: label for part in taken})
         for part in taken:
             if part.since and package.is_older(part.since):
@@ -192,7 +227,7 @@ def unpack(parts: Sequence[Part], dest: Path, room: Path, apt: Apt) -> None:
 
 
 def take(part: Part, root: Path, label: str, dest: Path) -> None:
-    """Move the file of *part* from the package *label*, unpacked in *root*, to its place."""
+    """Copy the file of *part* from the package *label*, unpacked in *root*, to its place. Another may want it too."""
     found = next((path.resolve() for path in sorted(root.glob(part.path))), None)
     if found is None or not found.is_relative_to(root.resolve()) or not found.is_file():
         raise SetupError(f"{label} has no {part.path}.")
@@ -200,7 +235,8 @@ def take(part: Part, root: Path, label: str, dest: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if part.target == "lib/alertmanager":
         found.write_bytes(found.read_bytes().replace(TEMPLATES, BEHIND_DESCRIPTOR))
-    found.replace(target)
+    shutil.copy2(found, taken := root / ".taken")
+    taken.replace(target)
     if part.target in WRAPPERS:
         place(dest / "bin" / part.name, WRAPPERS[part.target], mode=0o755)
 

@@ -29,7 +29,7 @@ class StackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One program: its command, and the URL that answers 200 when it is ready."""
+    """One program: its command, and what answers when it is ready: a URL with 200, or tcp://HOST:PORT at all."""
 
     name: str
     command: Sequence[str | Path]
@@ -65,8 +65,12 @@ def free_port() -> int:
 
 
 def answers(url: str, timeout: float = 1.0) -> bool:
-    """Whether *url* answers 200 now."""
+    """Whether *url* answers 200 now or, when it is tcp://HOST:PORT, takes a connection."""
     try:
+        if url.startswith("tcp://"):
+            host, _, port = url.removeprefix("tcp://").rpartition(":")
+            with socket.create_connection((host, int(port)), timeout):
+                return True
         with urllib.request.urlopen(url, timeout=timeout) as reply:  # noqa: S310  # loopback addresses of our own
             return bool(reply.status == 200)
     except (OSError, urllib.error.URLError):

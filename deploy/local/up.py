@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from plan import HOST, Ports, gateway_config, prometheus_config, services, variable
+from plan import HOST, Ports, broker_config, gateway_config, prometheus_config, services, variable
 from stack import DATA, ROOT, Service, StackError, answers, free_port, program, running
 
-SCENARIOS = ("normal", "exceedance", "failure", "drift")
+SCENARIOS = ("normal", "exceedance", "failure", "drift", "calibration")
 
 
 @dataclass(slots=True)
@@ -120,14 +120,14 @@ def table(rows: Sequence[Row], ports: Ports) -> str:
         f"\nGreenOps is up. Ctrl-C ends it; data and logs are in {DATA}.\n\n{body}\n\n"
         "In another terminal:\n"
         "  make demo-exceedance   SO2 rises above its limit; a page arrives below within two minutes\n"
-        "  make demo-failure      the analyser's cable is pulled\n"
+        "  make demo-failure      the gas analyser's cable is pulled\n"
         "  make demo-normal       all is well again\n\n"
         "Alerts wait for seconds instead of minutes here; alerting/rules holds what ships. Pages appear here:\n"
     )
 
 
 def address(name: str, port: int) -> str:
-    return f"{HOST}:{port} (Modbus TCP)" if name == "simulator" else f"http://{HOST}:{port}"
+    return f"{HOST}:{port} (MQTT)" if name == "broker" else f"http://{HOST}:{port}"
 
 
 def write_configuration(ports: Ports, run_dir: Path) -> None:
@@ -140,6 +140,7 @@ def write_configuration(ports: Ports, run_dir: Path) -> None:
     config.mkdir(parents=True, exist_ok=True)
     (config / "prometheus.yml").write_text(prometheus_config(ports, config / "rules"), encoding="utf-8")
     (config / "gateway.yml").write_text(gateway_config(ports), encoding="utf-8")
+    (config / "mosquitto.conf").write_text(broker_config(ports), encoding="utf-8")
     for name in ("agent", "exporter"):
         shutil.copyfile(ROOT / name / f"{name}.yml", config / f"{name}.yml")
     # The shipped rules, but with windows of seconds: nobody watches a demonstration for a quarter of an hour.
@@ -186,10 +187,9 @@ def switch(ports: Ports, scenario: str) -> int:
     Raises:
         StackError: nobody answers.
     """
-    done = subprocess.run(
-        [program("greenops-gateway"), "scenario", scenario, "--control", f"http://{HOST}:{ports.simulator_control}"],
-        check=False,
-    )
+    control = ["--control", f"http://{HOST}:{ports.simulator}"]
+    which = ["--device", "analyser-1"] if scenario == "failure" else []  # one cable, not four at once
+    done = subprocess.run([program("greenops-gateway"), "scenario", scenario, *which, *control], check=False)
     if done.returncode:
         raise StackError("The scenario was not switched; is 'make up' running in another terminal?")
     return 0

@@ -298,6 +298,19 @@ def test_a_package_that_the_archive_does_not_have_is_named(
 
 @needs_apt
 @needs_gpg
+def test_what_is_optional_and_missing_is_only_noted(
+    archive: Archive, sign: Callable[[Archive], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = Part("bin/luxury", ("luxury",), "usr/bin/luxury", optional=True)
+    source, dest = archive.source(sign(archive)), tmp_path / "servers"
+    with owned(dest) as room:
+        unpack([TOOL, absent], dest, room, Apt(room, [source]))
+    assert list(read_ledger(dest)) == ["bin/tool"]
+    assert "note: no package luxury for luxury; what needs it will not run" in capsys.readouterr().out
+
+
+@needs_apt
+@needs_gpg
 def test_a_package_that_was_changed_after_signing_is_refused(
     archive: Archive, sign: Callable[[Archive], str], tmp_path: Path
 ) -> None:

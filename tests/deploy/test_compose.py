@@ -36,7 +36,7 @@ def test_compose_accepts_the_file_and_refuses_a_misspelt_key(resolved: dict[str,
 
 
 def test_every_part_of_the_stack_has_a_container(resolved: dict[str, Any]) -> None:
-    wanted = {"prometheus", "alertmanager", "grafana", "exporter", "agent", "gateway", "simulator", "pages"}
+    wanted = {"prometheus", "alertmanager", "grafana", "exporter", "agent", "gateway", "broker", "simulator", "pages"}
     assert resolved["services"].keys() == wanted
 
 

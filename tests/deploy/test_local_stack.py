@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from plan import Ports, gateway_config, prometheus_config, services
+from greenops_gateway.configuration import load
+from plan import Ports, broker_config, gateway_config, prometheus_config, services
 from stack import Service, StackError, answers, end, free_port, running, server
 from up import main, refuse_taken_ports
 
@@ -101,12 +102,21 @@ def test_every_scrape_target_is_moved_to_this_machine(tmp_path: Path) -> None:
     assert config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["127.0.0.1:11115"]
 
 
-def test_the_gateway_of_the_stack_reads_the_simulator() -> None:
-    devices = yaml.safe_load(gateway_config(Ports(simulator=11111)))["devices"]
-    assert {(device["host"], device["port"]) for device in devices} == {("127.0.0.1", 11111)}
+def test_the_gateway_of_the_stack_reads_the_simulator(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.yml"
+    config.write_text(gateway_config(Ports(modbus=11111, opcua=11112, broker=11113, dnp3=11114)), encoding="utf-8")
+    links = yaml.safe_load(config.read_text(encoding="utf-8"))["links"].values()
+    assert sorted(link.get("port", link.get("url")) for link in links if link["protocol"] != "opcua") == [
+        11111,
+        11113,
+        11114,
+    ]
+    assert {link["url"] for link in links if "url" in link} == {"opc.tcp://127.0.0.1:11112"}
+    assert len(load(config).devices) == 4
 
 
 def test_every_port_belongs_to_a_program_of_the_plan(tmp_path: Path) -> None:
     ports = Ports()
     commands = " ".join(str(part) for service in services(ports, tmp_path) for part in service.command)
-    assert not [name for name, port in ports.items() if f":{port}" not in commands]
+    told = commands + gateway_config(ports) + broker_config(ports)
+    assert not [name for name, port in ports.items() if f"{port}" not in told]

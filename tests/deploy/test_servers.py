@@ -15,11 +15,11 @@ import pytest
 from archive import SetupError
 from real_servers import eventually
 from servers import LEDGER, Part, missing, must_start, owned, read_ledger, take, write_ledger
-from stack import ROOT
+from stack import ROOT, server
 
 COMMAND = ROOT / "deploy/local/servers.py"
 NEEDED = ("prometheus", "promtool", "alertmanager", "amtool", "victoria-metrics")
-OPTIONAL = ("docker-compose", "node_exporter")
+OPTIONAL = ("docker-compose", "node_exporter", "mosquitto")
 TOOL = Part("bin/tool", ("no-such-package", "tool"), "usr/bin/tool*")
 
 
@@ -88,6 +88,15 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path, capsys: pytest.Capture
     assert order == ["first", "second"]
 
 
+def test_two_parts_may_be_the_same_file_of_one_package(tmp_path: Path) -> None:
+    root, dest = tmp_path / "package", tmp_path / "dest"
+    (root / "usr/lib").mkdir(parents=True)
+    (root / "usr/lib/libzstd.so.1").write_bytes(b"library")
+    for target in ("lib/libzstd.so.1", "lib/mosquitto.d/libzstd.so.1"):
+        take(Part(target, ("libzstd1",), "usr/lib/libzstd.so.1"), root, "libzstd1 1", dest)
+        assert (dest / target).read_bytes() == b"library"
+
+
 def test_a_link_that_leads_out_of_the_package_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "root/usr/bin").mkdir(parents=True)
     (tmp_path / "outside").touch()
@@ -107,6 +116,11 @@ def test_a_program_that_cannot_run_here_is_found_at_once(tmp_path: Path, program
     (tmp_path / "tool").chmod(0o755)
     with pytest.raises(SetupError, match=rf"tool does not start on this {platform.machine()}: .*{said}"):
         must_start(tmp_path / "tool")
+
+
+def test_the_broker_brings_its_own_libraries() -> None:
+    done = subprocess.run([server("mosquitto"), "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("mosquitto version 2.")
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -156,7 +170,7 @@ def test_a_destination_that_cannot_be_made_is_said_without_a_traceback(tmp_path:
     ("there", "code", "said"),
     [
         ((*NEEDED, *OPTIONAL), 0, ()),
-        (NEEDED, 0, ("note: no docker-compose in", "note: no node_exporter in")),
+        (NEEDED, 0, tuple(f"note: no {name} in" for name in OPTIONAL)),
         (NEEDED[1:-1], 1, (" has no prometheus, victoria-metrics. Unset GREENOPS_SERVERS",)),
         ((), 1, (f" has no {', '.join(NEEDED)}. ",)),
     ],

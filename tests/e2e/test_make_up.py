@@ -35,6 +35,7 @@ def test_the_stack_shows_its_table_and_ends_without_a_trace(tmp_path: Path, endi
             eventually(lambda: "Pages appear here" in out.read_text() or up.poll() is not None, patience=60)
             table = re.findall(r"^  (\w+) +(\d+) +(\S+:\d+).* (\w+)$", out.read_text(), re.MULTILINE)
             assert [row[0] for row in table] == [
+                "broker",
                 "simulator",
                 "gateway",
                 "agent",

@@ -70,6 +70,10 @@ def test_files_and_functions_stay_short(module: Path) -> None:
     assert long == {}
 
 
+BROAD = {Path("gateway/greenops_gateway/supervise.py"): 1}
+"""Where the code of others is called, whose mistakes must not end everything."""
+
+
 @every_module
 def test_no_except_is_broad(module: Path) -> None:
     broad = [
@@ -77,7 +81,7 @@ def test_no_except_is_broad(module: Path) -> None:
         for node in ast.walk(tree(module))
         if isinstance(node, ast.ExceptHandler) and (node.type is None or names(node.type))
     ]
-    assert broad == []
+    assert len(broad) == BROAD.get(module, 0), broad
 
 
 def names(node: ast.expr) -> set[str]:
