@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.process import kibibytes
 from benchmarks.table import Table, progress
 
 from stack import Service, StackError, free_port, program, running, server
@@ -84,19 +85,10 @@ def _row(seen: Seen) -> list[str | float]:
     ticks = process.joinpath("stat").read_text().rpartition(")")[2].split()[11:13]
     return [
         seen.name,
-        _kibibytes(process / "status", "VmRSS") * 1024 / 1e6,
-        _kibibytes(process / "smaps_rollup", "Pss") * 1024 / 1e6,
+        kibibytes(process / "status", "VmRSS") * 1024 / 1e6,
+        kibibytes(process / "smaps_rollup", "Pss") * 1024 / 1e6,
         sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"),
         statistics.median(seen.took_ms),
         max(seen.took_ms),
         seen.bytes_,
     ]
-
-
-def _kibibytes(file: Path, name: str) -> float:
-    """Memory as the kernel tells it."""
-    for line in file.read_text().splitlines():
-        key, _, value = line.partition(":")
-        if key == name:
-            return float(value.split()[0])
-    raise LookupError(f"{file} has no {name}")

@@ -15,12 +15,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "deploy" / "local")]
 
-from benchmarks import agent, exposition  # noqa: E402  # a script's folders come first
+from benchmarks import agent, bus, dnp3, exposition, gateway, mqtt, opcua, scale  # noqa: E402  # a script's folders come first
 from benchmarks.table import Table, markdown, progress  # noqa: E402  # same
 
 from stack import StackError  # noqa: E402  # same
 
-BENCHMARKS: Mapping[str, Callable[[bool], Table]] = {"exposition": exposition.measure, "agent": agent.measure}
+BENCHMARKS: Mapping[str, Callable[[bool], Table]] = {
+    "exposition": exposition.measure,
+    "agent": agent.measure,
+    "gateway": gateway.measure,
+    "scale": scale.measure,
+    "bus": bus.measure,
+    "mqtt": mqtt.measure,
+    "dnp3": dnp3.measure,
+    "opcua": opcua.measure,
+}
 
 
 def main() -> int:
