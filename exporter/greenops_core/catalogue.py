@@ -227,6 +227,62 @@ CONFIGURATION_LOADED = Metric(
     "configuration_loaded_timestamp", GAUGE, SECOND, "When the configuration in use was read, Unix time.", ("site",)
 )
 
+# -- gateway: journal and delivery ------------------------------------------------------------------------------------
+# Of each sink: committed = delivered + pending + quarantined + evicted. All are read at one moment.
+_SINK = ("site", "sink")
+JOURNAL_SAMPLES = Metric("journal_samples", COUNTER, UNITLESS, "Samples that lie in the journal for good.", ("site",))
+JOURNAL_DROPPED = Metric(
+    "journal_dropped_samples", COUNTER, UNITLESS, "Samples that no disk took and memory could not hold.", ("site",)
+)
+JOURNAL_DAMAGED = Metric(
+    "journal_damages", COUNTER, UNITLESS, "Places in the journal's files that could not be read.", ("site",)
+)
+JOURNAL_FAILING = Metric(
+    "journal_failing", GAUGE, UNITLESS, "Whether the disk does not take the journal, 0 or 1.", ("site",)
+)
+JOURNAL_SIZE = Metric("journal_size", GAUGE, BYTE, "What the journal takes on disk.", ("site",))
+JOURNAL_SIZE_LIMIT = Metric("journal_size_limit", GAUGE, BYTE, "What the journal may take on disk.", ("site",))
+DELIVERY_COMMITTED = Metric(
+    "delivery_committed_samples", COUNTER, UNITLESS, "Samples committed since the sink is known.", _SINK
+)
+DELIVERY_DELIVERED = Metric("delivery_delivered_samples", COUNTER, UNITLESS, "Samples that the sink has taken.", _SINK)
+DELIVERY_PENDING = Metric("delivery_pending_samples", GAUGE, UNITLESS, "Samples that the sink has yet to get.", _SINK)
+DELIVERY_QUARANTINED = Metric(
+    "delivery_quarantined_samples", GAUGE, UNITLESS, "Samples set aside because the sink refused them.", _SINK
+)
+DELIVERY_EVICTED = Metric(
+    "delivery_evicted_samples", COUNTER, UNITLESS, "Samples gone before the sink had them: too old, or damaged.", _SINK
+)
+DELIVERY_UNACCOUNTED = Metric(
+    "delivery_unaccounted_samples",
+    GAUGE,
+    UNITLESS,
+    "Samples committed less those delivered, pending, quarantined and evicted; 0, or something is wrong.",
+    _SINK,
+)
+DELIVERY_DELAY = Metric(
+    "delivery_delay", GAUGE, SECOND, "Age of the oldest sample that the sink has yet to get.", _SINK
+)
+DELIVERY_UP = Metric("delivery_up", GAUGE, UNITLESS, "Whether the sink took what it was sent last, 0 or 1.", _SINK)
+DELIVERY_REQUESTS = Metric("delivery_requests", COUNTER, UNITLESS, "Requests to a sink.", _SINK)
+DELIVERY_RETRIES = Metric("delivery_retries", COUNTER, UNITLESS, "Requests to a sink that had to be made again.", _SINK)
+
+# -- hosts: push ------------------------------------------------------------------------------------------------------
+# What of an agent's journal reaches its sinks: delivered, pending, quarantined and evicted are all that was committed.
+_PUSH = ("host", "sink")
+PUSH_DROPPED = Metric(
+    "push_dropped_samples", COUNTER, UNITLESS, "Samples that no disk took and memory could not hold.", _PUSH
+)
+PUSH_DELIVERED = Metric("push_delivered_samples", COUNTER, UNITLESS, "Samples that the sink has taken.", _PUSH)
+PUSH_PENDING = Metric("push_pending_samples", GAUGE, UNITLESS, "Samples that the sink has yet to get.", _PUSH)
+PUSH_QUARANTINED = Metric(
+    "push_quarantined_samples", GAUGE, UNITLESS, "Samples set aside because the sink refused them.", _PUSH
+)
+PUSH_EVICTED = Metric(
+    "push_evicted_samples", COUNTER, UNITLESS, "Samples gone before the sink had them: too old, or damaged.", _PUSH
+)
+PUSH_UP = Metric("push_up", GAUGE, UNITLESS, "Whether the sink took what it was sent last, 0 or 1.", _PUSH)
+
 # -- plant: emission limits -------------------------------------------------------------------------------------------
 # Values stand in the unit of the permit (label unit): a limit keeps its own digits. Rules compare the ratio.
 _LIMIT = ("site", "stack", "parameter", "averaging")
