@@ -53,7 +53,6 @@ async def run(configuration: Configuration) -> None:
         publish(live, configuration, None, time.time())
         await context.enter_async_context(serve(live, lambda: program, configuration.listen, PORT_VARIABLE))
         await context.enter_async_context(pushing(configuration.otlp, live, program))
-        log.info("listening on %s", configuration.listen)
         refreshing = asyncio.create_task(keep(live, configuration, source))
         try:
             await asyncio.wait([refreshing, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)

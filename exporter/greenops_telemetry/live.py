@@ -1,13 +1,14 @@
 """The live picture: the last good value of every series.
 
-Rules of this file: one writer; readers get an immutable snapshot. A bad value is absent, and so is one that grew older
-than its series allows. No timestamps leave here: Prometheus would keep a vanished series alive for five minutes.
+Rules of this file: one writer; readers get an immutable snapshot, or a page that is made while they read it. A bad
+value is absent, and so is one that grew older than its series allows. No timestamps leave here: Prometheus would keep a
+vanished series alive for five minutes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from greenops_core.sample import Metric, Quality, Sample
@@ -25,9 +26,11 @@ class Series(NamedTuple):
 Snapshot = tuple[tuple[Metric, tuple[Series, ...]], ...]
 """Families in order of first appearance, each with its fresh series."""
 
-Page = tuple[tuple[Metric, list[str]], ...]
-"""The same as lines of exposition."""
+Page = Iterable[tuple[Metric, str]]
+"""The same as lines of exposition, some hundred at a time; those of a family follow each other."""
 
+AT_ONCE = 512
+"""Lines that are made together: some 60 KB of text."""
 
 Numbers = Callable[[list[float]], list[str]]
 """Writes finite numbers so that each reads back as the same; what it makes of others does not matter."""
@@ -40,21 +43,20 @@ def _numbers(values: list[float]) -> list[str]:
 class Cell:
     """Where one series' last value stands. Who writes it often holds it, and so looks nothing up.
 
-    *line* is its line of exposition, empty until that is asked for; *prefix* is all of it before the value.
+    *prefix* is its line of exposition before the value.
     """
 
-    __slots__ = ("at", "expires", "kept", "labels", "line", "prefix", "value")
+    __slots__ = ("at", "expires", "kept", "labels", "prefix", "value")
 
     def __init__(self, metric: Metric, labels: tuple[str, ...], *, kept: bool) -> None:
         """*kept*: it stays in its family while it is absent."""
         self.labels, self.kept = labels, kept
         self.value, self.at, self.expires = math.nan, 0.0, -math.inf
         self.prefix = _prefix(metric, labels)
-        self.line = ""
 
     def set(self, value: float, at: float, expires: float = math.inf) -> None:
         """The series is *value*, as measured *at*, until *expires* (Unix seconds)."""
-        self.value, self.at, self.expires, self.line = value, at, expires, ""
+        self.value, self.at, self.expires = value, at, expires
 
     def end(self) -> None:
         """The series is absent."""
@@ -108,11 +110,16 @@ class Live:
         return tuple(taken)
 
     def page(self, now: float, numbers: Numbers = _numbers) -> Page:
-        """The same as lines of exposition; *numbers* writes finite ones, and may be anybody's who is quick at it."""
-        return tuple((metric, _lines(fresh, numbers)) for metric, fresh in self._fresh(now))
+        """The same as lines of exposition, made as they are asked for, each with the value that it has then.
+
+        *numbers* writes finite ones, and may be anybody's who is quick at it.
+        """
+        for metric, fresh in self._fresh(now):
+            for first in range(0, len(fresh), AT_ONCE):
+                yield metric, _lines(fresh[first : first + AT_ONCE], numbers)
 
     def _fresh(self, now: float) -> Iterator[tuple[Metric, list[Cell]]]:
-        for metric, family in self._families.items():
+        for metric, family in tuple(self._families.items()):  # others may come while a page is read
             fresh = [cell for cell in family.values() if cell.expires > now]
             if len(fresh) < len(family):
                 for over in [cell.labels for cell in family.values() if not cell.kept and cell.expires <= now]:
@@ -121,13 +128,17 @@ class Live:
                 yield metric, fresh
 
 
-def _lines(cells: list[Cell], numbers: Numbers) -> list[str]:
-    """Lines of exposition. Each is rendered once per value, all numbers in one call: that makes them cheap."""
-    if renewed := [cell for cell in cells if not cell.line]:
-        values = [float(cell.value) for cell in renewed]
-        for cell, value, number in zip(renewed, values, numbers(values), strict=True):
-            cell.line = f"{cell.prefix}{number if math.isfinite(value) else _not_finite(value)}\n"
-    return [cell.line for cell in cells]
+def _lines(cells: list[Cell], numbers: Numbers) -> str:
+    """Lines of exposition. All numbers in one call and all parts in one list: that makes them cheap."""
+    values = [float(cell.value) for cell in cells]
+    written = numbers(values)
+    if not math.isfinite(sum(values)):  # one of them is not finite, or all are and large
+        pairs = zip(written, values, strict=True)
+        written = [number if math.isfinite(value) else _not_finite(value) for number, value in pairs]
+    parts = ["\n"] * (3 * len(cells))
+    parts[::3] = [cell.prefix for cell in cells]
+    parts[1::3] = written
+    return "".join(parts)
 
 
 def _prefix(metric: Metric, labels: tuple[str, ...]) -> str:

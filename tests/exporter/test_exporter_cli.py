@@ -141,7 +141,7 @@ def test_a_signal_ends_it_with_code_0(config: Path, tmp_path: Path, number: sign
     assert log.read_text() == (
         "warning greenops_exporter.run: prometheus is not configured: "
         "budgets are published without what was consumed of them\n"
-        f"info greenops_exporter.run: listening on 127.0.0.1:{port}\n"
+        f"info greenops_telemetry.server: listening on 127.0.0.1:{port}\n"
     )
 
 

@@ -7,8 +7,9 @@ import gzip
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from greenops_core.catalogue import BUILD_INFO
-from greenops_telemetry.answer import Program, answer
+from greenops_core.catalogue import BUILD_INFO, HTTP_REQUESTS
+from greenops_telemetry.answer import Program, answer, metrics
+from greenops_telemetry.exposition import PIECE
 from greenops_telemetry.live import Live
 
 READY = Program("greenops-test", "1.2.3")
@@ -60,11 +61,49 @@ def test_the_client_chooses_the_format(accept: str, media_type: str) -> None:
 
 def test_openmetrics_ends_once_whatever_is_added() -> None:
     headers = {"accept": "application/openmetrics-text"}
-    for more in (b"", b"# TYPE x gauge\nx 1\n", b"# TYPE x gauge\nx 1\n# EOF\n"):
-        body = answer("/metrics", headers, READY, live().page(0.0), more).body.decode()
+    for more in ([], [b"# TYPE x gauge\nx 1\n"], [b"# TYPE x gauge\nx 1\n# EOF\n"]):
+        body = b"".join(metrics(headers, live().page(0.0), more).pieces).decode()
         assert body.count("# EOF") == 1
         families = list(text_string_to_metric_families(body))  # type: ignore[no-untyped-call]  # prometheus-client
         assert len(families) == 1 + bool(more)
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "identity"])
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
+def test_a_long_page_comes_in_pieces_that_are_the_page(accept: str, accepted: str) -> None:
+    many = Live()
+    for number in range(5_000):
+        many.put(BUILD_INFO.sample(number, 0.0, program=f"program-{number}", version="v"))
+    headers = {"accept": accept, "accept-encoding": accepted}
+    pieces = list(metrics(headers, many.page(0.0)).pieces)
+    assert len(pieces) > (1 if accepted == "gzip" else 3)
+    assert max(map(len, pieces)) < 3 * PIECE
+    body = b"".join(pieces)
+    plain = gzip.decompress(body) if accepted == "gzip" else body
+    assert plain == answer("/metrics", {"accept": accept}, READY, many.page(0.0)).body
+    lines = plain.decode().splitlines()
+    assert lines[2:5_002] == [
+        f'greenops_build_info{{program="program-{number}",version="v"}} {number}.0' for number in range(5_000)
+    ]
+    assert lines[5_002:] == (["# EOF"] if "openmetrics" in accept else [])
+
+
+def test_a_page_is_made_while_it_is_read() -> None:
+    many, asked = live(), 0
+
+    def numbers(values: list[float]) -> list[str]:
+        nonlocal asked
+        asked += len(values)
+        return [str(value) for value in values]
+
+    for number in range(5_000):
+        many.put(BUILD_INFO.sample(number, 0.0, program=f"program-{number}", version="v"))
+    stream = metrics({}, many.page(0.0, numbers))
+    assert asked == 0
+    first = next(stream.pieces)
+    assert 0 < asked < 2_500
+    many.put(HTTP_REQUESTS.sample(1, 0.0, program="p", path="/", code="200"))  # while it is read
+    assert (first + b"".join(stream.pieces)).count(b"\n") == 2 + 5_001
 
 
 @pytest.mark.parametrize(
