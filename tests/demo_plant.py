@@ -32,7 +32,7 @@ def demo_plant(folder: Path, *arguments: str, change: Change = lambda _: None) -
     ports = Ports(*(free_port() for _ in Ports().items()))
     config = folder / "config" / "gateway.yml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    content = yaml.safe_load(gateway_config(ports))
+    content = yaml.safe_load(gateway_config(ports, folder))
     change(content)
     config.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     (config.parent / "mosquitto.conf").write_text(broker_config(ports), encoding="utf-8")

@@ -6,6 +6,8 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
+from greenops_gateway.journal.audit import add_audit
+from greenops_gateway.journal.words import add_journal, add_trace
 from greenops_gateway.simulator.control import DEFAULT_CONTROL
 from greenops_gateway.simulator.process import SCENARIOS
 
@@ -24,6 +26,11 @@ in the shelter, with a file (link and device are names in it):
 in the shelter, without one (a link is protocol:key=value,key=value):
   greenops-gateway scan modbus:host=10.0.0.5 --within 1-16 --write profiles/
   greenops-gateway probe opcua:url=opc.tcp://10.0.0.6:4840
+
+afterwards, from what the journal kept (section journal in the file):
+  greenops-gateway journal status              does it add up? what is owed to whom?
+  greenops-gateway trace analyser-1/so2@2026-11-21T10:00:00Z
+  greenops-gateway audit verify
 
 exit codes: 0 ended as asked, 1 a point is bad or nobody answers, 2 wrong usage or configuration
 """
@@ -74,6 +81,9 @@ def parser() -> argparse.ArgumentParser:
     scan.add_argument("--for", dest="seconds", default="10s", metavar="TIME", help="how long to listen (%(default)s)")
     scan.add_argument("--write", type=Path, metavar="FOLDER", help="where profiles go; printed unless given")
     scan.add_argument("--dry-run", action="store_true", help="say which files would be written, and write none")
+    add_audit(commands)
+    add_journal(commands)
+    add_trace(commands)
     _simulate(commands)
     commands.add_parser("profiles", help="list the profiles that can be used here")
     commands.add_parser("schema", help="print the JSON Schema of gateway.yml, for editors")

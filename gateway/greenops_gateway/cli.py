@@ -23,6 +23,7 @@ from greenops_gateway import commissioning, link, profile, tools
 from greenops_gateway.arguments import parser
 from greenops_gateway.configuration import json_schema, load
 from greenops_gateway.gateway import NAME, PORT_VARIABLE, running
+from greenops_gateway.journal import audit
 from greenops_gateway.simulator import script as scripts
 from greenops_gateway.simulator.control import controlling, scenario, switch
 from greenops_gateway.simulator.process import Plant
@@ -43,11 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(given: argparse.Namespace) -> int:
+    answering = {"check": _check, "read": _read, "audit": _audit, "journal": _journal, "trace": _trace}
+    if given.command in answering:
+        return answering[given.command](given)
     match given.command:
-        case "check":
-            return _check(given)
-        case "read":
-            return _read(given)
         case "probe":
             return asyncio.run(_probe(given))
         case "scan":
@@ -69,14 +69,14 @@ def _command(given: argparse.Namespace) -> int:
 async def _run(given: argparse.Namespace) -> None:
     loop, wished = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, wished.set)
+    stop = signalled()
     config = load(given.config)
     listen = chosen(config.listen, given.listen, PORT_VARIABLE, os.environ)
     async with running(config, listen, partial(load, given.config)) as reload:
         loop.add_signal_handler(signal.SIGHUP, reload)
         if wished.is_set():
             reload()
-        log.info("listening on %s", listen)
-        await signalled().wait()
+        await stop.wait()
 
 
 def _check(given: argparse.Namespace) -> int:
@@ -171,6 +171,25 @@ async def _scan(given: argparse.Namespace) -> int:
     return code
 
 
+def _audit(given: argparse.Namespace) -> int:
+    return audit.audit(given, print)
+
+
+def _journal(given: argparse.Namespace) -> int:
+    from greenops_gateway.journal import commands  # noqa: PLC0415  # it costs memory, where it is wanted
+
+    try:
+        return commands.journal(given, print, _progress)
+    finally:
+        print(end="\r\x1b[K" if sys.stderr.isatty() else "", file=sys.stderr)
+
+
+def _trace(given: argparse.Namespace) -> int:
+    from greenops_gateway.journal import trace_command  # noqa: PLC0415  # the same
+
+    return trace_command.trace(given, print)
+
+
 def _write(path: Path, text: str) -> None:
     """Raises ConfigError: *path* cannot be written."""
     try:
@@ -187,10 +206,10 @@ async def _simulate(given: argparse.Namespace) -> None:
     script = None if given.script is None else scripts.load(given.script, config.devices)
     plant = Plant(given.seed, scenario(given.scenario), script=script, since=time.time())
     names = [device.name for device in config.devices]
-    async with simulating(config.ways, plant) as places, controlling(plant, control, names):
+    async with simulating(config.ways, plant) as places, controlling(plant, control, names) as place:
         for way in config.ways:
             log.info("simulator: %s: %s", ", ".join(device.name for device in way.devices), places[way.name])
-        log.info("simulator: scenario at http://%s/scenario", control)
+        log.info("simulator: scenario at http://%s/scenario", place)
         await signalled().wait()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import struct
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import yaml
@@ -20,6 +22,7 @@ from greenops_gateway.configuration import Gateway
 from greenops_gateway.gateway import Gate, acquiring
 from greenops_gateway.number import Number
 from greenops_gateway.tools import Discovery
+from greenops_telemetry.delivery.configuration import Jsonl
 from greenops_telemetry.live import Live
 
 LOOK_AGAIN = 0.05
@@ -67,7 +70,22 @@ def warnings(config: Gateway) -> Iterator[str]:
         told = [(way.name, line) for line in way.link.explain(way.devices)]
         told += [(device.name, line) for device in way.devices for line in device.explain()]
         yield from (f"{name}: {line.removeprefix(WARNING)}" for name, line in told if line.startswith(WARNING))
+    yield from _unwritable(config)
     yield from _likely_mistakes(config)
+
+
+def _unwritable(config: Gateway) -> Iterator[str]:
+    """Folders for samples in which whoever asks could write nothing."""
+    folders = {} if config.journal is None else {"journal": config.journal.directory}
+    folders |= {f"sink {name}": sink.directory for name, sink in config.sinks.items() if isinstance(sink, Jsonl)}
+    for name, directory in folders.items():
+        there = Path(directory).absolute()
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        if not there.is_dir():
+            yield f"{name}: {there} is no directory"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            yield f"{name}: {there} cannot be written by this user, for {directory}"
 
 
 def _likely_mistakes(config: Gateway) -> Iterator[str]:

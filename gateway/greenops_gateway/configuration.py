@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,8 @@ from greenops_gateway.plugin import Plugin
 from greenops_gateway.point import Device, Link, Name, Owner
 from greenops_gateway.profile import Profile
 from greenops_telemetry.configuration import Document, Section, convert, convert_all, listening, schema
+from greenops_telemetry.delivery import configuration as delivery
+from greenops_telemetry.delivery.configuration import Journal, Sinks
 from greenops_telemetry.otlp import Otlp
 
 SPOILT = 20
@@ -26,7 +28,10 @@ SPOILT = 20
 
 
 class File(Section, frozen=True, kw_only=True):
-    """gateway.yml as it stands. *site* is the plant; *listen* is where /metrics is answered, HOST:PORT."""
+    """gateway.yml as it stands. *site* is the plant; *listen* is where /metrics is answered, HOST:PORT.
+
+    *journal* is where each sample is kept before it is shown, *sinks* is who is sent all of them.
+    """
 
     site: Name
     links: dict[Name, dict[str, Any]]
@@ -35,6 +40,8 @@ class File(Section, frozen=True, kw_only=True):
     derived: tuple[Derived, ...] = ()
     limits: tuple[Limit, ...] = ()
     otlp: Otlp | None = None
+    journal: Journal | None = None
+    sinks: Sinks = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,8 @@ class Gateway:
     derived: tuple[Derived, ...] = ()
     limits: tuple[Limit, ...] = ()
     otlp: Otlp | None = None
+    journal: Journal | None = None
+    sinks: Sinks = field(default_factory=dict)
     unused: tuple[str, ...] = ()
 
     @property
@@ -99,6 +108,8 @@ def parse(raw: object, beside: Path) -> Gateway:
     ways = _devices(links, devices, beside, mistakes)
     if file is not None and not file.devices:
         mistakes.errors.append(ConfigError("a gateway needs at least one device", ("devices",)))
+    if file is not None:
+        _check_sinks(file, mistakes)
     if devices:
         _check_rest(sections, ways, mistakes)
     mistakes.errors = _once(mistakes.errors, devices)
@@ -111,6 +122,8 @@ def parse(raw: object, beside: Path) -> Gateway:
         file.derived,
         file.limits,
         file.otlp,
+        file.journal,
+        file.sinks,
         unused=tuple(name for name in file.links if name not in {way.name for way in ways}),
     )
 
@@ -260,6 +273,15 @@ def _some(names: Sequence[str]) -> str:
     """
     first, last = (names[:-1], names[-1]) if len(names) < 4 else (names[:2], f"{len(names) - 2} others")
     return f"{', '.join(first)} and {last}"
+
+
+def _check_sinks(file: File, mistakes: Mistakes) -> None:
+    if file.sinks and file.journal is None:
+        mistakes.errors.append(
+            ConfigError("sinks are sent what the journal keeps; add a section 'journal'", ("sinks",))
+        )
+    with mistakes.within("sinks"):
+        delivery.check(file.sinks)
 
 
 def _check_rest(sections: Mapping[Any, Any], ways: tuple[Way, ...], mistakes: Mistakes) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from greenops_gateway.acquisition import Intake
 from greenops_gateway.configuration import Gateway
 from greenops_gateway.derived import Calculation, Derived, Key
+from greenops_gateway.journal.keeping import Keeping
 from greenops_gateway.point import PointSeries, series
 from greenops_gateway.tally import Tally
 from greenops_telemetry.live import Live
@@ -26,8 +27,8 @@ class Derivation:
 class Derivations:
     """All entries; another configuration may take the place of the one at work."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, live: Live, keeping: Keeping | None = None) -> None:
+        self._live, self._keeping = live, keeping or Keeping()
         self._all: dict[str, Derivation] = {}
 
     def leave(self, config: Gateway) -> list[str]:
@@ -83,16 +84,18 @@ class Derivations:
     def tick(self, now: float, *, trusted: bool) -> None:
         """Compute what is due; *trusted* is whether the clock is."""
         for derivation in self._all.values():
-            for sample in derivation.calculation.due(now):
-                derivation.intakes[sample.labels].put(sample, now, trusted=trusted)
-            for intake in derivation.intakes.values():
-                intake.tick(now)
+            due = [(derivation.intakes[sample.labels], sample) for sample in derivation.calculation.due(now)]
+            self._keeping.put([(intake, intake.judge(sample, now, trusted=trusted)) for intake, sample in due], now)
+            lost = ((intake, intake.tick(now)) for intake in derivation.intakes.values())
+            self._keeping.put([(intake, sample) for intake, sample in lost if sample is not None], now)
             derivation.tally.tell(now)
 
     def _new(self, config: Derived, calculation: Calculation, to: tuple[PointSeries, ...], now: float) -> Derivation:
-        tally = Tally(to[0].labels[:3], self._live)
+        tally = Tally(to[0].labels[:3], self._live, self._keeping.gap)
         intakes: dict[tuple[str, ...], Intake] = {
-            each.labels: Intake(each, point, self._live, tally, freshness=calculation.freshness, now=now)
+            each.labels: Intake(
+                each, point, self._live, tally, self._keeping.number(each), freshness=calculation.freshness, now=now
+            )
             for each, point in zip(to, config.points, strict=True)
         }
         return Derivation(config, calculation, intakes, tally)

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-
-from aiohttp import web
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from greenops_core.address import Address
 from greenops_core.catalogue import CONFIGURATION_LOADED
@@ -22,14 +22,19 @@ from greenops_gateway.clock import ClockWatch
 from greenops_gateway.configuration import Gateway, Way, changed
 from greenops_gateway.derivation import Derivations
 from greenops_gateway.derived import SHORTEST_POLL
+from greenops_gateway.journal.keeping import Keeping
 from greenops_gateway.limit import LimitWatches
 from greenops_gateway.point import patience
 from greenops_gateway.reload import Reloads
 from greenops_gateway.supervise import GOODBYE, supervise
 from greenops_telemetry.answer import Program
+from greenops_telemetry.audit_chain import GATEWAY
 from greenops_telemetry.live import Live
 from greenops_telemetry.otlp import pushing
-from greenops_telemetry.server import serve
+from greenops_telemetry.server import Routes, serve
+
+if TYPE_CHECKING:
+    from greenops_gateway.journal.running import Journal
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +63,15 @@ class Gate:
         group: asyncio.TaskGroup,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
+        journal: Journal | None = None,
     ) -> None:
         self.config: Gateway | None = None
         self.clock = clock
-        self._live, self._group = live, group
+        self._live, self._group, self._journal = live, group, journal
+        self._keeping = Keeping() if journal is None else journal.keeping
         self._watch = ClockWatch(clock, monotonic)
         self._running: dict[str, Running] = {}
-        self._derivations = Derivations(live)
+        self._derivations = Derivations(live, self._keeping)
         self._limits = LimitWatches(live)
 
     @property
@@ -78,19 +85,20 @@ class Gate:
             *self._derivations.intakes(),
         ]
 
-    async def take(self, config: Gateway) -> list[str]:
-        """Work by *config* from now on; what it leaves as it was is not touched. What changed, in words.
+    async def take(self, config: Gateway, who: str = GATEWAY) -> list[str]:
+        """Work by *config* from now on, for *who* said so; what it leaves as it was is not touched. What changed.
 
         Raises:
             ConfigError: it cannot be taken over without a restart; nothing changed.
         """
         if self.config is not None:
-            for key in ("site", "listen", "otlp"):
+            for key in ("site", "listen", "otlp", "journal"):
                 if getattr(self.config, key) != getattr(config, key):
                     raise ConfigError("cannot be changed while the gateway runs; restart it", (key,))
+        sinks = [] if self._journal is None else await self._journal.take(config, who)
         # A name may go from one to the other: what ends goes first, for what begins may have the same series.
         computed = [*self._derivations.leave(config), *self._limits.leave(config.limits)]
-        told = [*await self._swap(config), *computed]
+        told = [*await self._swap(config), *computed, *sinks]
         now = self.clock()
         self._derivations.take(config, now)
         self._limits.take(config.limits, config.site, now)
@@ -111,6 +119,8 @@ class Gate:
         """What changes by time alone."""
         now = self.clock()
         trusted = self.trusted(now)
+        if self._journal is not None:
+            self._journal.trusted = trusted
         for acquisition in self.acquisitions:
             acquisition.tick()
         self._derivations.tick(now, trusted=trusted)
@@ -151,10 +161,16 @@ class Gate:
         acquisitions = {
             device.name: known[device.name]
             if device.name in known and known[device.name].device == device
-            else Acquisition(config.site, way.protocol.name, device, self._live, self.clock)
+            else Acquisition(config.site, way.protocol.name, device, self._live, self.clock, keeping=self._keeping)
             for device in way.devices
         }
-        reception = Reception(acquisitions.values(), self.clock, self.trusted)
+        reception = Reception(
+            acquisitions.values(),
+            self.clock,
+            self.trusted,
+            self._keeping,
+            acknowledges=way.protocol.acknowledges,
+        )
         connect = partial(way.protocol.connect, way.link, [each.desk for each in acquisitions.values()])
         task = self._group.create_task(
             supervise(way.name, connect, reception, patience(way.link, way.devices)), name=way.name
@@ -179,10 +195,12 @@ async def _stop(links: Iterable[Running]) -> None:
 
 
 @asynccontextmanager
-async def acquiring(config: Gateway, live: Live, clock: Callable[[], float] = time.time) -> AsyncIterator[Gate]:
-    """Every device of *config* feeds *live* while the context lasts."""
+async def acquiring(
+    config: Gateway, live: Live, clock: Callable[[], float] = time.time, journal: Journal | None = None
+) -> AsyncIterator[Gate]:
+    """Every device of *config* feeds *live*, by way of *journal* where there is one, while the context lasts."""
     async with asyncio.TaskGroup() as group:
-        gate = Gate(live, group, clock)
+        gate = Gate(live, group, clock, journal=journal)
         await gate.take(config)
         ticking = group.create_task(_ticking(gate), name="tick")
         try:
@@ -212,12 +230,34 @@ async def running(
         return Program(NAME, version("greenops"), lacks)
 
     async with (
-        serve(live, program, listen, PORT_VARIABLE, [web.post("/-/reload", reloads.page)]),
+        serve(live, program, listen, PORT_VARIABLE, {"/-/reload": {"POST": reloads.page}, **_pages(config)}),
         pushing(config.otlp, live, program()),
-        acquiring(config, live) as gate,
+        _journal(config, live, program()) as journal,
+        acquiring(config, live, journal=journal) as gate,
         reloads.of(gate),
     ):
         yield reloads.ask
+
+
+def _pages(config: Gateway) -> Routes:
+    """The pages about the journal, where there is one."""
+    if config.journal is None:
+        return {}
+    from greenops_gateway.journal.trace_command import PAGE, Page  # noqa: PLC0415  # as below
+
+    return {PAGE: {"GET": Page(Path(config.journal.directory)).respond}}
+
+
+@asynccontextmanager
+async def _journal(config: Gateway, live: Live, program: Program) -> AsyncIterator[Journal | None]:
+    if config.journal is None:
+        log.info("no journal is kept: what a receiver does not fetch in time is gone; see journal in gateway.yml")
+        yield None
+        return
+    from greenops_gateway.journal.running import journalling  # noqa: PLC0415  # it costs memory, where it is wanted
+
+    async with journalling(config.journal, config.site, live, program) as journal:
+        yield journal
 
 
 async def _ticking(gate: Gate) -> None:

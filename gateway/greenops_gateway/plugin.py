@@ -113,12 +113,17 @@ class Connect(Protocol[L_contra, D]):
 
 @dataclass(frozen=True, slots=True)
 class Plugin(Generic[L, D]):
-    """A protocol: its name in gateway.yml, the types of its links and devices there, and how a link is opened."""
+    """A protocol: its name in gateway.yml, the types of its links and devices there, and how a link is opened.
+
+    With *acknowledges* the next batch is asked for only once the one before is on disk. A protocol that only reads what
+    it can read again needs no such wait.
+    """
 
     name: str
     link: type[L]
     device: type[D]
     connect: Connect[L, D]
+    acknowledges: bool = True
 
 
 def load(name: str) -> Plugin[Any, Any]:

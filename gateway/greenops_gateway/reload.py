@@ -9,15 +9,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from aiohttp import web
-
 from greenops_core.catalogue import CONFIGURATION_RELOADS
 from greenops_core.errors import ConfigError
 from greenops_gateway.acquisition import Acquisition
 from greenops_gateway.configuration import Gateway
+from greenops_telemetry.answer import Answer, plain
+from greenops_telemetry.client import Request
 from greenops_telemetry.live import Live
 
 log = logging.getLogger(__name__)
+
+SIGNAL, POST = "SIGHUP", "POST /-/reload"
+"""Who wants a reload, as far as it can be known."""
 
 
 class Taker(Protocol):
@@ -30,7 +33,7 @@ class Taker(Protocol):
     @property
     def acquisitions(self) -> Sequence[Acquisition]: ...
 
-    async def take(self, config: Gateway) -> list[str]: ...
+    async def take(self, config: Gateway, who: str) -> list[str]: ...
 
 
 class Reloads:
@@ -62,31 +65,31 @@ class Reloads:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def ask(self) -> asyncio.Task[list[str] | ConfigError] | None:
-        """Begin a reload; how it went is logged and counted. Nothing outside ``of``."""
+    def ask(self, who: str = SIGNAL) -> asyncio.Task[list[str] | ConfigError] | None:
+        """Begin a reload that *who* wants; how it went is logged and counted. Nothing outside ``of``."""
         if self._gate is None:
             return None
-        task = asyncio.create_task(self._reload(self._gate), name="reload")
+        task = asyncio.create_task(self._reload(self._gate, who), name="reload")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def page(self, _: web.Request) -> web.Response:
+    async def page(self, _: Request) -> Answer:
         """Reload, and say how it went."""
-        task = self.ask()
+        task = self.ask(POST)
         if task is not None:
             await asyncio.wait([task])  # goes on when whoever asked has gone
         if task is None or task.cancelled():
-            return web.Response(status=503, text="nothing changed: the gateway is starting or ending; ask again\n")
+            return plain(503, "nothing changed: the gateway is starting or ending; ask again")
         told = task.result()
         if isinstance(told, ConfigError):
-            return web.Response(status=400, text=f"nothing changed:\n{told}\n")
-        return web.Response(text="\n".join([*(told or ["nothing changed"]), ""]))
+            return plain(400, f"nothing changed:\n{told}")
+        return plain(200, "\n".join(told or ["nothing changed"]))
 
-    async def _reload(self, gate: Taker) -> list[str] | ConfigError:
+    async def _reload(self, gate: Taker, who: str) -> list[str] | ConfigError:
         async with self._lock:
             try:
-                told = await gate.take(await asyncio.to_thread(self._read))
+                told = await gate.take(await asyncio.to_thread(self._read), who)
             except ConfigError as error:
                 self._count("failure")
                 log.error("the configuration stays as it was: %s", error)  # noqa: TRY400  # the operator's mistake

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_DELAY = 3.0
 """Seconds; to try costs nothing, and with a poll a second a device that is back is good again within five."""
+TOGETHER = 0.5
+"""Seconds; tries begin at multiples of it: many links that are dead wake the program a few times only."""
 LASTING = 30.0
 """Seconds for which a link must deliver until it counts as back."""
 GOODBYE = 5.0
@@ -30,6 +32,9 @@ class Receiver(Protocol):
     """Who takes a link's samples and is told when the link is lost."""
 
     def put(self, batch: Batch) -> None: ...
+
+    async def kept(self) -> None:
+        """Return once the next batch may be asked for, which tells the sender that this one is kept."""
 
     def down(self) -> None:
         """The link was tried and delivers nothing."""
@@ -46,6 +51,15 @@ def backoff(jitter: Callable[[], float]) -> Iterator[float]:
     while True:
         yield min(delay, LONGEST_DELAY) * (0.9 + 0.2 * jitter())
         delay = min(2 * delay, LONGEST_DELAY)
+
+
+def together(now: float, delay: float) -> float:
+    """Seconds from *now* to the common instant that is nearest to *delay*, which is longer than ``TOGETHER``.
+
+    >>> together(10.125, 1.0), together(20.375, 1.0)
+    (0.875, 1.125)
+    """
+    return round((now + delay) / TOGETHER) * TOGETHER - now
 
 
 async def supervise(
@@ -80,7 +94,7 @@ async def supervise(
 
     while True:
         try:
-            problem = await _deliver(connect, put, patience)
+            problem = await _deliver(connect, put, receiver.kept, patience)
         except (OSError, DeviceError) as error:  # TimeoutError is an OSError
             problem = str(error) or type(error).__name__
         except Exception as error:  # noqa: BLE001  # a protocol may be anybody's: its mistakes must not end other links
@@ -94,7 +108,7 @@ async def supervise(
         if delivers is not False:
             delivers = False
             receiver.down()
-        await sleep(next(delays))  # also when the stream just ended: never a hot loop
+        await sleep(together(clock(), next(delays)))  # also when the stream just ended: never a hot loop
 
 
 def _blunder(error: Exception) -> str:
@@ -106,7 +120,9 @@ def _blunder(error: Exception) -> str:
     return f"{type(first).__name__} at {place.filename}:{place.lineno}: {first}"
 
 
-async def _deliver(connect: Open, put: Callable[[Batch], None], patience: float) -> str:
+async def _deliver(
+    connect: Open, put: Callable[[Batch], None], kept: Callable[[], Awaitable[None]], patience: float
+) -> str:
     """Pass batches on until the stream ends; why it ended."""
     clock = asyncio.get_running_loop().time
     heard = clock()
@@ -116,6 +132,7 @@ async def _deliver(connect: Open, put: Callable[[Batch], None], patience: float)
             try:
                 async for batch in batches:
                     put(batch)
+                    await kept()
                     if (now := clock()) - heard > patience / 16:  # moving the deadlines costs more than a batch
                         heard = now
                         silence.reschedule(now + patience)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from greenops_core.catalogue import DEVICE_GAPS, DEVICE_SAMPLES
 from greenops_core.sample import Quality, Reason
@@ -20,24 +20,25 @@ NAMED = 8
 class Tally:
     """Told at each tick, gaps in the log too: one line for all points of the device."""
 
-    def __init__(self, at: tuple[str, str, str], live: Live) -> None:
-        """*at* is site, stack and device."""
+    def __init__(self, at: tuple[str, str, str], live: Live, keep: Callable[[tuple[str, ...], Gap], None]) -> None:
+        """*at* is site, stack and device; *keep* is told of each gap that ended, with the labels of its point."""
         self.samples, self.gaps = dict.fromkeys(Quality, 0), 0
-        self._device, self._live = at[2], live
+        self._device, self._live, self._keep = at[2], live, keep
         self._samples = {level: live.cell(DEVICE_SAMPLES, (*at, level.name.lower())) for level in Quality}
         self._gaps = live.cell(DEVICE_GAPS, at)
         self._open: list[tuple[str, Gap]] = []
         self._closed: list[tuple[str, Gap]] = []
         self._told = 0.0
 
-    def opened(self, point: str, gap: Gap) -> None:
-        """*point* has had no usable sample for too long."""
+    def opened(self, labels: tuple[str, ...], gap: Gap) -> None:
+        """The point with *labels* has had no usable sample for too long."""
         self.gaps += 1
-        self._open.append((point, gap))
+        self._open.append((labels[3], gap))
 
-    def closed(self, point: str, gap: Gap) -> None:
-        """*point* is usable again."""
-        self._closed.append((point, gap))
+    def closed(self, labels: tuple[str, ...], gap: Gap) -> None:
+        """It is usable again."""
+        self._closed.append((labels[3], gap))
+        self._keep(labels, gap)
 
     def tell(self, now: float) -> None:
         """Show the counts as they are."""

@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from greenops_core.duration import Duration
 from greenops_core.errors import ConfigError, DeviceError
-from greenops_gateway import tls
-from greenops_gateway.tls import Tls
+from greenops_telemetry import tls
+from greenops_telemetry.tls import Tls
 
 GOODBYE = 1.0
 """Seconds that a TLS peer has to say goodbye."""

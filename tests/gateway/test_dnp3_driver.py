@@ -31,6 +31,7 @@ from greenops_core.sample import Quality, Reason
 from greenops_gateway.dnp3.configuration import Dnp3Point
 from greenops_gateway.dnp3.flags import Kind
 from greenops_gateway.plugin import Event, Result
+from greenops_gateway.schedule import BEGUN, SLOT
 from stack import free_port
 
 
@@ -173,6 +174,22 @@ async def test_an_outstation_that_falls_silent_is_given_up() -> None:
         outstation.station.answers = False
         assert await told == "outstation 1024 did not answer a request for present values"
     assert office.counts[Result.TIMEOUT] == 1
+
+
+async def test_a_poll_that_was_interrupted_is_made_up_for_over_the_next_connection() -> None:
+    async with simulated() as outstation:
+        office = Office(device(poll=3600))
+        async with reading(outstation.port, office) as batches:
+            await until(batches, lambda _: office.counts[Result.OK] == 4)  # the stack's own requests
+            outstation.station.answers = False
+            waiting = asyncio.ensure_future(anext(batches))
+            await when(lambda: BEGUN in office.kept)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        assert SLOT not in office.kept
+        outstation.station.answers = True
+        async with reading(outstation.port, office) as batches:
+            await until(batches, lambda _: SLOT in office.kept)
 
 
 async def test_a_wrong_address_is_said_to_be_possible() -> None:

@@ -26,8 +26,8 @@ from greenops_gateway.dnp3.survey import Survey
 from greenops_gateway.dnp3.tools import TOOLS
 from greenops_gateway.plugin import Batch
 from greenops_gateway.point import Device
-from greenops_gateway.tls import Tls
 from greenops_gateway.tools import Finding, Scan, numbers
+from greenops_telemetry.tls import Tls
 from stack import free_port
 
 POINTS = (

@@ -34,7 +34,7 @@ from greenops_gateway.dnp3.configuration import Dnp3Link
 from greenops_gateway.dnp3.driver import connect
 from greenops_gateway.dnp3.relay import is_ours
 from greenops_gateway.plugin import Result
-from greenops_gateway.tls import Tls
+from greenops_telemetry.tls import Tls
 from self_signed import SelfSigned, self_signed
 from stack import free_port
 

@@ -74,6 +74,7 @@ def test_the_reason_of_a_gap_is_the_one_that_stood_longest(lost: list[tuple[floa
 def test_what_was_wrong_before_the_last_sample_does_not_count() -> None:
     gaps = Gaps(900.0, T0)
     gaps.lost(Reason.CALIBRATION, T0 + 1)
+    gaps.lost(Reason.COMMUNICATION, T0 + 790)
     assert gaps.took(T0 + 800) is None
     gaps.lost(Reason.COMMUNICATION, T0 + 1790)
     assert gaps.took(T0 + 1800) == Gap(T0 + 800, T0 + 1800, Reason.COMMUNICATION)

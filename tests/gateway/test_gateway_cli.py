@@ -165,7 +165,7 @@ def test_run_serves_until_it_is_told_to_end(tmp_path: Path, number: signal.Signa
             gateway.send_signal(number)
             assert gateway.wait(10) == 0
     first, *others = log.read_text().splitlines()
-    assert first == f"info greenops_gateway.cli: listening on 127.0.0.1:{port}"
+    assert first == f"info greenops_telemetry.server: listening on 127.0.0.1:{port}"
     assert sorted(others) == [
         f"info greenops_gateway.supervise: {link}: delivers" for link in ("dust", "flow", "gas", "plant")
     ]

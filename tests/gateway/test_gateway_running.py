@@ -40,7 +40,8 @@ def example(port: int, **more: object) -> dict[str, Any]:
     raw: dict[str, Any] = yaml.safe_load((BESIDE / "gateway.yml").read_text(encoding="utf-8"))
     raw["links"] = {"gas": raw["links"]["gas"] | {"port": port, "timeout": "300ms"}}
     raw["devices"] = [raw["devices"][0] | {"poll": "100ms", "stale_after": "500ms", **more}]
-    del raw["derived"]
+    for elsewhere in ("derived", "journal", "sinks"):
+        del raw[elsewhere]
     raw["limits"] = [
         limit | {"averaging": "2s"}
         for limit in raw["limits"]

@@ -3,13 +3,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from statistics import median_high
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from greenops_core.sample import Quality, Reason
-from greenops_gateway.cems.judge import LARGEST_WINDOW, FlatLine, Judge, Rate, Rules, Spike
+from greenops_gateway.cems.judge import DEVIATIONS_PER_MAD, LARGEST_WINDOW, FlatLine, Judge, Rate, Rules, Spike
 
 T0 = 1_700_000_000.0
 
@@ -76,6 +77,7 @@ def test_one_value_alone_is_good_uncertain_or_bad_for_a_reason(
         pytest.param(SPIKE, [*STEADY, 60, 50], "......s.", id="one spike"),
         pytest.param(SPIKE, [*STEADY, 60, 60.2, 50], "......ss.", id="two"),
         pytest.param(SPIKE, [*STEADY, 60, 60.2, 59.9, 60, 60], "......ss...", id="a step is real at the third"),
+        pytest.param(SPIKE, [*STEADY, *[60, 50] * 17], "......" + "s." * 17, id="single ones, however many"),
         pytest.param(SPIKE, [*STEADY, 51.9, 48.2], "........", id="within the floor"),
         pytest.param(SPIKE, [50, 60, 40, 55, 45, 50, 62], ".......", id="within the scatter of a lively signal"),
         pytest.param(SPIKE, [50, 99], "..", id="too few neighbours to say"),
@@ -226,3 +228,35 @@ def test_whatever_comes_gets_a_verdict_no_better_than_the_device_gave_and_the_sa
 def test_doubt_never_lasts_longer_than_the_largest_window(spike: Spike, values: list[float]) -> None:
     verdicts = told(Rules(rate=Rate(1.0), spike=spike), values).replace("s", "r")
     assert "r" * (LARGEST_WINDOW + 1) not in verdicts
+
+
+@given(
+    spike=st.builds(
+        Spike, st.sampled_from([0.0, 0.5, 3.0]), st.integers(5, LARGEST_WINDOW), st.sampled_from([1.5, 3.0, 6.0])
+    ),
+    moves=st.lists(st.tuples(st.integers(-8, 8), st.sampled_from([0, 0, 0, -64, 64]), st.sampled_from([1, 1, 1, 20]))),
+)
+def test_a_spike_is_far_from_the_median_of_the_last_values_that_were_no_spikes(
+    spike: Spike, moves: list[tuple[int, int, int]]
+) -> None:
+    judge = Judge(Rules(spike=spike, confirm=LARGEST_WINDOW + 1))
+    taken: list[tuple[float, float]] = []
+    level, at, doubts = 400, T0, 0
+    for step, away, pause in moves:
+        level, at = level + step, at + pause
+        value = (level + away) / 8
+        window = taken[-spike.window :]
+        far = False
+        if len(window) >= 5:
+            middle = median_high(each for each, _ in window)
+            spread = median_high(abs(each - middle) for each, _ in window)
+            far = abs(value - middle) > spike.floor
+            if far and at - window[-1][1] > window[-1][1] - window[0][1]:
+                far, taken = False, []  # a pause as long as the window
+            far = far and abs(value - middle) > spike.deviations * DEVIATIONS_PER_MAD * spread
+        assert (judge.assess(value, at)[1] is Reason.SPIKE) == far
+        doubts = doubts + 1 if far else 0
+        if doubts == LARGEST_WINDOW:
+            return  # the next is believed in any case
+        if not far:
+            taken.append((value, at))

@@ -173,6 +173,17 @@ async def test_a_poll_that_was_lost_with_its_connection_is_made_up_for() -> None
     assert seen.batches.total() == 1
 
 
+async def test_a_device_that_ends_the_connection_whenever_it_is_asked_keeps_no_other_from_its_turn() -> None:
+    async with fault_device(by_unit({1: closing, 2: good, 3: good})) as faulty:
+        config, seen = link(host="127.0.0.1", port=faulty.port), Seen()
+        for _ in range(3):
+            with pytest.raises(DeviceError, match="closed the connection"):
+                await polled(config, [device(unit, poll="24h") for unit in (1, 2, 3)], lambda _: False, seen)
+        asked = [request.unit for request in faulty.requests]
+    assert asked == [1, 2, 3, 1, 1]
+    assert seen.batches == {"unit-2": 1, "unit-3": 1}
+
+
 async def test_a_device_that_ends_idle_connections_loses_no_poll() -> None:
     async def then_ends(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(request.good())

@@ -11,7 +11,7 @@ import pytest
 from greenops_core.errors import DeviceError
 from greenops_gateway.modbus.frame import Answer, Ask, Tcp
 from greenops_gateway.modbus.wire import Wire, open_tcp
-from greenops_gateway.tls import Tls
+from greenops_telemetry.tls import Tls
 from libmodbus_server import HOLDING, UNIT
 from modbus_peer import pymodbus_tcp, raw_server
 from self_signed import HERE, NOW, YEAR, Authority, SelfSigned

@@ -13,7 +13,7 @@ from greenops_core.errors import DeviceError
 from greenops_gateway.modbus.frame import Answer, Ask, Framing, GarbledError, SilenceError, Tcp
 from greenops_gateway.modbus.serial_line import Ascii, Rtu
 from greenops_gateway.modbus.wire import Wire, open_tcp
-from greenops_gateway.tls import Tls
+from greenops_telemetry.tls import Tls
 from modbus_peer import expect_all_tables, libmodbus, pymodbus_tcp, raw_server, words
 from stack import free_port
 

@@ -90,6 +90,9 @@ def says(content: object, **flags: Any) -> Publish:  # noqa: ANN401  # flags of 
     ("point", "found", "value"),
     [
         ({}, 12.5, 12.5),
+        ({}, -12.5, -12.5),
+        ({}, 0.0, 0.0),
+        ({"scale": 2}, 12.5, 25.0),
         ({"scale": 0.1, "offset": 5}, 100, 15.0),
         ({"enum": {0: 10, 1: 20}}, 1, 20.0),
         ({"enum": {"OFF": 0, "RUN": 1}}, "RUN", 1.0),
@@ -111,6 +114,8 @@ def test_a_value_is_what_the_payload_and_the_point_say(point: dict[str, Any], fo
     ("point", "found", "reason"),
     [
         ({}, None, Reason.SENTINEL),
+        ({}, 1e-30, Reason.DECODE),
+        ({"sentinel": -999.5}, -999.5, Reason.SENTINEL),
         ({"sentinel": -999}, -999, Reason.SENTINEL),
         ({"sentinel": [-999, 9999]}, 9999.0, Reason.SENTINEL),
         ({}, "12.5", Reason.DECODE),
@@ -171,7 +176,7 @@ def test_the_payloads_own_time_counts_when_it_can_be_trusted(
     own: object, flags: dict[str, bool], meant: tuple[float, Quality, Reason] | None
 ) -> None:
     to, told = hub(device(time=TIME))
-    found = [(each.at, each.quality, each.reason) for each in taken(to, says({"so2": 1, "ts": own}, **flags))]
+    found = [(each.at, each.quality, each.reason) for each in taken(to, says({"so2": 1.5, "ts": own}, **flags))]
     assert found == ([] if meant is None else [meant])
     assert told[0].events[Event.RETAINED] == (meant is None)
 

@@ -15,6 +15,7 @@ from greenops_core.errors import DeviceError
 from greenops_core.sample import Quality, Reason
 from greenops_gateway.opcua import driver, subscription
 from greenops_gateway.opcua.configuration import OpcUaLink
+from greenops_gateway.schedule import BEGUN, SLOT
 from opcua_peer import MANY, NAMESPACE, PASSWORD, USER, Credential, Peer, credential, peer
 from opcua_reading import Noted, device, each, link, once, reading, until
 
@@ -234,6 +235,22 @@ async def test_several_devices_share_one_session(server: Peer) -> None:
         found |= await until(batches, each(1, "v2"))
         assert server.sessions() == 1
     assert found["v2"][-1].labels[2] == "analyser-2"
+
+
+async def test_a_poll_that_was_interrupted_is_made_up_for_over_the_next_session(server: Peer) -> None:
+    noted = Noted(device("ns=2;s=v1", mode="poll", poll="24h"))
+    for key, polls in ((BEGUN, 0), (SLOT, 1)):
+
+        async def read() -> None:
+            async with reading(link(server), noted) as batches:
+                await until(batches, lambda _: False)
+
+        task = asyncio.create_task(read())
+        while not (key in noted.kept or task.done()):  # noqa: ASYNC110  # at the very next turn, when no answer can be there
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert noted.told["ok"] == polls
 
 
 async def history(server: Peer, name: str, mode: str, *, wanted: bool | None = None) -> tuple[list[float], Noted]:

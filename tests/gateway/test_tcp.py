@@ -11,7 +11,7 @@ import pytest
 
 from greenops_core.errors import ConfigError, DeviceError
 from greenops_gateway.tcp import check_host, connect, said
-from greenops_gateway.tls import Tls
+from greenops_telemetry.tls import Tls
 from self_signed import HERE, NOW, Authority
 from stack import free_port
 

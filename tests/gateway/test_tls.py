@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from greenops_core.errors import ConfigError, DecodeError
-from greenops_gateway import tls
-from greenops_gateway.tls import Tls
+from greenops_telemetry import tls
+from greenops_telemetry.tls import Tls
 from self_signed import Authority
 
 

@@ -6,11 +6,16 @@ valid is decided by its own rule, from its quarters.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from greenops_core.sample import Reason
 
 GAP_AFTER = 900.0
+
+_NOTHING: Mapping[Reason, float] = MappingProxyType({})
+_NONE = Reason.NONE  # by its class a member is looked up slowly, and this is done for every value there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,8 @@ class Gaps:
         """A gap is longer than *after* seconds; before *since*, a Unix time, nobody watched."""
         self.after = after
         self._last, self._told = since, False
-        self._reason, self._reason_since = Reason.NONE, since
-        self._stood: dict[Reason, float] = {}
+        self._reason, self._reason_since = _NONE, since
+        self._stood = _NOTHING
 
     def stepped(self, by: float) -> None:
         """The clock was set, *by* seconds forward: nothing is longer or shorter for that."""
@@ -47,9 +52,9 @@ class Gaps:
         if at - self._last > self.after:
             gap = Gap(self._last, at, self._foremost(at))
         self._last, self._told = at, False
-        if self._stood or self._reason is not Reason.NONE:
-            self._stood.clear()
-            self._reason, self._reason_since = Reason.NONE, at
+        if self._stood or self._reason is not _NONE:
+            self._stood = _NOTHING
+            self._reason, self._reason_since = _NONE, at
         return gap
 
     def lost(self, reason: Reason, at: float) -> None:
@@ -69,10 +74,10 @@ class Gaps:
     def _foremost(self, until: float) -> Reason:
         """The reason that stood longest; nobody gave one: the device was silent, so its last value went stale."""
         self._count(until)
-        self._stood.pop(Reason.NONE, None)
-        return max(self._stood, key=self._stood.__getitem__, default=Reason.STALE)
+        named = {reason: stood for reason, stood in self._stood.items() if reason is not _NONE}
+        return max(named, key=named.__getitem__, default=Reason.STALE)
 
     def _count(self, until: float) -> None:
         stood = max(0.0, until - self._reason_since)
-        self._stood[self._reason] = self._stood.get(self._reason, 0.0) + stood
+        self._stood = {**self._stood, self._reason: self._stood.get(self._reason, 0.0) + stood}
         self._reason_since = max(until, self._last)

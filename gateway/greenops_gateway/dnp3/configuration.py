@@ -17,8 +17,8 @@ from greenops_gateway.meaning import Meaning
 from greenops_gateway.number import Number
 from greenops_gateway.point import SHORTEST_STALE_AFTER, STALE_AFTER_POLLS, Device, Link
 from greenops_gateway.tcp import Port, check_host, place
-from greenops_gateway.tls import Tls
 from greenops_telemetry.configuration import lasting
+from greenops_telemetry.tls import Tls
 
 PORT = 20000
 LAST_ADDRESS = 65519

@@ -85,7 +85,7 @@ class Session:
     def __init__(self, master: Master, link: Dnp3Link, desk: Desk[Dnp3Device]) -> None:
         self._master, self._link, self._desk, self._device = master, link, desk, desk.device
         self._patience = float(link.timeout) + GRACE
-        self._agenda = Agenda([desk])
+        self._agenda = Agenda([desk], time.monotonic())
         self._reader = Reader(desk.device, desk.series)
         self._ready = False
         """The stack has greeted the outstation, whose answers so far were to its own requests."""
@@ -170,6 +170,8 @@ class Session:
         if self._rest:
             self._asked = Asked.PRESENT if present else Asked.EVENTS
             self._master.read(self._rest.pop(0))
+        else:
+            self._agenda.ended(self._desk)
 
     def _ended(self, task: Task) -> Batch:
         result = RESULTS.get(task.result, Result.EXCEPTION)
@@ -195,7 +197,12 @@ class Session:
             self._master.read(self._rest.pop(0))
             return ()
         asked, self._asked = self._asked, None
-        return tuple(self._reader.missing(self._desk.clock())) if asked is Asked.PRESENT else ()
+        return () if asked is Asked.QUIET else self._polled(present=asked is Asked.PRESENT)
+
+    def _polled(self, *, present: bool) -> Batch:
+        """A poll is over."""
+        self._agenda.ended(self._desk)
+        return tuple(self._reader.missing(self._desk.clock())) if present else ()
 
     def _cleared(self, result: Result) -> None:
         self._refusals = 0 if result is Result.OK else self._refusals + 1

@@ -41,7 +41,7 @@ async def connect(link: ModbusLink, desks: Sequence[Desk[ModbusDevice]]) -> Asyn
         await owner.wire.wait_closed()
 
 
-PLUGIN = Plugin("modbus", ModbusLink, ModbusDevice, connect)
+PLUGIN = Plugin("modbus", ModbusLink, ModbusDevice, connect, acknowledges=False)
 
 
 async def opened(link: ModbusLink, *, ignore_transaction_id: bool = False, told: Told | None = None) -> wire.Wire:

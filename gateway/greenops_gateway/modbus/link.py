@@ -15,7 +15,7 @@ from greenops_gateway.modbus.plan import FUNCTIONS, Span
 from greenops_gateway.modbus.serial_line import Ascii, Line, Rtu, exchange_seconds
 from greenops_gateway.point import Link
 from greenops_gateway.tcp import Port, check_host, place
-from greenops_gateway.tls import Tls
+from greenops_telemetry.tls import Tls
 
 Transport = Literal["tcp", "rtu", "ascii", "rtu-over-tcp", "ascii-over-tcp", "tls"]
 SERIAL = ("rtu", "ascii")

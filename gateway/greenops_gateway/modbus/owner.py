@@ -12,7 +12,6 @@ from contextlib import aclosing
 
 from greenops_core.errors import DeviceError
 from greenops_core.sample import Sample
-from greenops_gateway import schedule
 from greenops_gateway.modbus.breaker import Breaker, Health
 from greenops_gateway.modbus.configuration import ModbusDevice
 from greenops_gateway.modbus.frame import UNREACHABLE, Answer, GarbledError, SilenceError
@@ -22,6 +21,7 @@ from greenops_gateway.modbus.reader import NotReachedError, Reader, place
 from greenops_gateway.modbus.source import Intake
 from greenops_gateway.modbus.wire import Wire
 from greenops_gateway.plugin import Batch, Desk, Result
+from greenops_gateway.schedule import Agenda
 
 READER = "modbus reader"
 HEALTH = "modbus health"
@@ -73,7 +73,7 @@ class Owner:
         """It may be another one after each batch."""
         self._open, self._link, self._clock = open_wire, link, clock
         self._units = {desk.device.name: Unit(link, desk) for desk in desks}
-        self._agenda = schedule.Agenda(desks)
+        self._agenda = Agenda(desks, clock())
         patient = link.is_serial or len(desks) > 1
         self._breaker = Breaker([unit.health for unit in self._units.values()], link.timeout, clock(), patient=patient)
         self._asked: Unit | None = None
@@ -97,6 +97,7 @@ class Owner:
             unit, now = self._units[desk.device.name], self._clock()
             self._agenda.begun(desk, now)
             if not self._breaker.may(unit.health, now) or self.wire.rest(unit.device.unit) > 0:
+                self._agenda.ended(desk)
                 continue
             async with aclosing(self._poll(unit)) as batches:
                 async for batch in batches:
@@ -123,13 +124,13 @@ class Owner:
                         samples, given = [], now
         except DeviceError as error:
             failure = error
+        if failure is None or isinstance(failure, UNANSWERED):  # else it was the link that failed
+            self._agenda.ended(unit.desk)
         if failure is None or unit.answers:
             self._breaker.answered(unit.health, self._clock())
             yield samples
         elif isinstance(failure, UNANSWERED):
             self._missed(unit, failure, begun)
-        else:
-            unit.desk.kept.pop(schedule.SLOT, None)  # made up for once the link is open again
         if failure is None or (isinstance(failure, UNANSWERED) and not self.wire.broken):
             return
         # Where nothing tells a late answer, the wire ends with the request; the other units only need a new one.
@@ -145,13 +146,12 @@ class Owner:
 
     def _missed(self, unit: Unit, failure: DeviceError, begun: float) -> None:
         """Raises DeviceError: *unit* was the last from whom an answer could be expected."""
-        now = self._clock()
+        now, was_down = self._clock(), unit.health.down
         self._breaker.missed(unit.health, now, now - begun)
-        if unit.health.down:
+        if unit.health.down and not was_down:
             unit.desk.down(str(failure))
         if self._breaker.lost:
-            for each in self._units.values():  # a poll that brought nothing is made up for once the link is back
-                each.desk.kept.pop(schedule.SLOT, None)
+            self._agenda.forget()  # polls that brought nothing are made up for once the link is back
             if len(self._units) == 1:
                 raise failure
             raise DeviceError(f"none of {len(self._units)} units answers; the last: {unit.device.name}: {failure}")

@@ -22,7 +22,7 @@ from greenops_gateway import tcp
 from greenops_gateway.modbus.frame import Answer, Ask, Framing, GarbledError, SilenceError
 from greenops_gateway.modbus.serial_line import Line, exchange_seconds, silence
 from greenops_gateway.modbus.serial_port import SerialPort
-from greenops_gateway.tls import Tls
+from greenops_telemetry.tls import Tls
 
 SHOWN = 16
 """So many bytes of what came stand in a message."""

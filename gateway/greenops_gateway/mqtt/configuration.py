@@ -22,8 +22,8 @@ from greenops_gateway.mqtt.sparkplug_payload import NAMESPACE
 from greenops_gateway.number import Number
 from greenops_gateway.point import Device, Link
 from greenops_gateway.tcp import Port, check_host, place
-from greenops_gateway.tls import Tls
 from greenops_telemetry.configuration import Secret, Section, lasting
+from greenops_telemetry.tls import Tls
 
 PORT, TLS_PORT = 1883, 8883
 LARGEST_PACKET = size("1MiB")

@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from greenops_core.errors import DecodeError
 from greenops_core.sample import Quality, Reason, Sample
-from greenops_gateway.meaning import Meaning
+from greenops_gateway.meaning import SMALLEST, Meaning
 from greenops_gateway.mqtt import complaint, payload
 from greenops_gateway.mqtt.configuration import MqttDevice, MqttPoint, MqttQuality
 from greenops_gateway.mqtt.packet import Publish
@@ -34,14 +35,15 @@ DOUBTFUL = (Reason.DEVICE_UNCERTAIN, Reason.FORCED)
 WORD = "mqtt: last word"
 """Where the desk keeps what the topic for alive said last."""
 _UNREAD = object()
+_GOOD, _NONE = Quality.GOOD, Reason.NONE  # by its class a member is looked up slowly, and this is done for every value
 
 
 class Stamp(NamedTuple):
     """When the values of a message were measured, and how far that is known."""
 
     at: float
-    quality: Quality = Quality.GOOD
-    reason: Reason = Reason.NONE
+    quality: Quality = _GOOD
+    reason: Reason = _NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +74,23 @@ class Field:
     text: bool
     truth: bool
     states: States | None
+    as_it_is: bool
+    """The number is the value, unless it is none or too small to be one."""
 
     def sample(self, found: object, stamp: Stamp) -> Sample:
         """Raises DecodeError: there is no number."""
+        at, level, doubt = stamp
+        # The quick way to what is said below of nearly every number.
+        if self.as_it_is and type(found) is float and (SMALLEST <= abs(found) < inf or found == 0):
+            return self.series.sample(found, at, level, doubt)
         if found is None:
-            return self.series.bad(Reason.SENTINEL, stamp.at)
+            return self.series.bad(Reason.SENTINEL, at)
         if self.words and isinstance(found, str) and found in self.words:
-            return self.series.sample(self.words[found], *stamp)
+            return self.series.sample(self.words[found], at, level, doubt)
         value, reason = self.meaning.of(payload.number(found, text=self.text, truth=self.truth))
-        if reason is Reason.NONE:
-            return self.series.sample(value, *stamp)
-        return self.series.bad(reason, stamp.at)
+        if reason is _NONE:
+            return self.series.sample(value, at, level, doubt)
+        return self.series.bad(reason, at)
 
     def plain(self, raw: bytes, stamp: Stamp) -> Sample:
         """Raises DecodeError: there is no number."""
@@ -220,7 +228,7 @@ class Part:
                     batch.append(field.series.bad(Reason.DECODE, stamp.at))
                 continue
             taken += 1
-            state = Reason.NONE if field.states is None else field.states.of(document)
+            state = _NONE if field.states is None else field.states.of(document)
             try:
                 sample = field.sample(found, stamp)
             except DecodeError as error:
@@ -230,7 +238,7 @@ class Part:
             else:
                 if told:
                     complaint.mended(told, field.name, at)
-            batch.append(sample if state is Reason.NONE else _judged(sample, state, field.series))
+            batch.append(sample if state is _NONE else _judged(sample, state, field.series))
         if taken or not self.partial:
             reception.touch(message)
             reception.desk.count(Result.DECODE if wrong else Result.OK)
@@ -350,8 +358,9 @@ def _parts(reception: Reception) -> list[tuple[str, Part]]:
 
 def _field(device: MqttDevice, point: MqttPoint, series: PointSeries) -> Field:
     steps = () if point.path is None else payload.path(point.path)
-    states = _states(point.quality or device.quality)
-    return Field(point.name, series, steps, point.meaning(), point.words(), point.text, point.unit == "1", states)
+    states, meaning, truth = _states(point.quality or device.quality), point.meaning(), point.unit == "1"
+    as_it_is = meaning == Meaning()
+    return Field(point.name, series, steps, meaning, point.words(), point.text, truth, states, as_it_is)
 
 
 def _states(quality: MqttQuality | None) -> States | None:

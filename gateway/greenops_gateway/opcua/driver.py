@@ -57,7 +57,7 @@ async def connect(link: OpcUaLink, desks: Sequence[Desk[OpcUaDevice]]) -> AsyncI
         yield await stack.enter_async_context(aclosing(reader.stream()))
 
 
-PLUGIN = Plugin("opcua", OpcUaLink, OpcUaDevice, connect)
+PLUGIN = Plugin("opcua", OpcUaLink, OpcUaDevice, connect, acknowledges=False)
 
 
 def _warnings(link: OpcUaLink) -> Iterator[str]:
@@ -99,7 +99,7 @@ class Reader:
         listened = [found for found in self._nodes if id(self._feeds[found[0]].desk) not in polled]
         self._subscription = Subscription(session, listened) if listened else None
         self._listening = list(feed.by_desk(self._feeds[place] for place, _ in listened))
-        self._agenda = Agenda(self._polled)
+        self._agenda = Agenda(self._polled, time.monotonic())
         self._known = list(feed.by_desk(self._feeds[place] for place, _ in self._nodes))
         self._filled: dict[int, float] = {}
         self._keeps = False
@@ -204,6 +204,7 @@ class Reader:
                 self._agenda.begun(desk, now)
                 async for batch in self._poll(desk):
                     yield batch
+                self._agenda.ended(desk)
             if now >= retry:
                 retry = now + TRY_REFUSED_EVERY
                 yield await self._tried_again()

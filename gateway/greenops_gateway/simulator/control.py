@@ -9,12 +9,12 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
-from aiohttp import web
-
-from greenops_core.address import Address, unusable
+from greenops_core.address import Address
 from greenops_core.errors import ConfigError, DeviceError, nearest
 from greenops_gateway.simulator.process import SCENARIOS, Plant, Scenario
-from greenops_telemetry.server import listening
+from greenops_telemetry.answer import Answer, plain
+from greenops_telemetry.client import Request
+from greenops_telemetry.server import listening, routed
 
 DEFAULT_CONTROL = "127.0.0.1:9844"
 
@@ -34,42 +34,46 @@ def scenario(name: str) -> Scenario:
 @asynccontextmanager
 async def controlling(
     plant: Plant, where: Address, devices: Collection[str] = (), clock: Callable[[], float] = time.time
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Address]:
     """Answer GET and PUT /scenario on *where* for the *plant* with *devices*, while the context lasts.
+
+    Gives *where* with the real port.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
 
-    def state() -> web.Response:
-        return web.json_response({"scenario": plant.scenario, "devices": dict(plant.own), "known": SCENARIOS})
+    def state() -> Answer:
+        return _json(200, {"scenario": plant.scenario, "devices": dict(plant.own), "known": SCENARIOS})
 
-    async def get(_: web.Request) -> web.Response:
+    async def get(_: Request) -> Answer:
         return state()
 
-    async def put(request: web.Request) -> web.Response:
+    async def put(request: Request) -> Answer:
         try:
-            match await request.json():
+            match json.loads(request.body):
                 case {"scenario": str(name), "device": str(device)}:
                     plant.switch(scenario(name), clock(), _known(device, devices))
                     return state()
                 case {"scenario": str(name), **others} if "device" not in others:
                     plant.switch(scenario(name), clock())
                     return state()
-        except (ValueError, LookupError):  # not JSON, not text, or in an encoding that nobody knows
+        except (ValueError, RecursionError):  # not JSON, not text, or too deep
             pass
         except ConfigError as error:
-            return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({"error": 'send for example {"scenario": "exceedance"}'}, status=400)
+            return _json(400, {"error": str(error)})
+        return _json(400, {"error": 'send for example {"scenario": "exceedance"}'})
 
-    app = web.Application(client_max_size=2**12)
-    app.add_routes([web.get("/scenario", get), web.put("/scenario", put)])
-    try:
-        where.host.encode("idna")  # as asyncio will, which does not call it an OSError
-    except UnicodeError as error:
-        raise unusable(where, str(error), option="--control") from None
-    async with listening(app, where, option="--control"):
-        yield
+    async def elsewhere(_: Request) -> Answer:
+        return plain(404, "There is no such page here; try /scenario.")
+
+    respond = routed({"/scenario": {"GET": get, "PUT": put}}, elsewhere)
+    async with listening(respond, where, option="--control") as address:
+        yield address
+
+
+def _json(status: int, body: object) -> Answer:
+    return Answer(status, "application/json", json.dumps(body).encode())
 
 
 def _known(device: str, devices: Collection[str]) -> str:
