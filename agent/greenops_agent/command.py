@@ -20,6 +20,7 @@ from greenops_agent.server import PORT_VARIABLE
 from greenops_agent.settings import Settings, Task
 from greenops_core.address import chosen
 from greenops_telemetry.configuration import schema
+from greenops_telemetry.delivery.configuration import Jsonl
 
 EXAMPLES = """\
 examples:
@@ -78,8 +79,20 @@ def _resolved(settings: Settings) -> str:
         + ("without input, or " if settings.sessions else "")
         + f"with load below {settings.policy.load_below:g}",
         "otlp": settings.otlp.endpoint if settings.otlp else "no push",
+        **_sinks(settings),
     }
     return "\n".join(f"{name}: {value}" for name, value in lines.items())
+
+
+def _sinks(settings: Settings) -> dict[str, str]:
+    if (journal := settings.journal) is None:
+        return {"sinks": "none"}
+    shown = f"{journal.max_size / 2**20:g}"
+    to = {name: sink.directory if isinstance(sink, Jsonl) else sink.url for name, sink in settings.sinks.items()}
+    return {
+        "sinks": ", ".join(f"{name} ({place})" for name, place in to.items()),
+        "journal": f"every {journal.every:g} s into {journal.directory}, which takes up to {shown} MiB",
+    }
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from greenops_agent.journal import Journal
 from greenops_agent.power.model import Model
 from greenops_agent.settings import Identity, Settings
 from greenops_core import carbon, factor
@@ -18,9 +19,12 @@ from greenops_core.errors import ConfigError, within
 from greenops_core.idle import Policy
 from greenops_core.unit import Seconds, Watts
 from greenops_telemetry.configuration import Document, Section, convert, lasting, listening
+from greenops_telemetry.delivery import configuration as delivery
 from greenops_telemetry.otlp import Otlp
 
 SHORTEST, LONGEST = 0.1, 60.0
+RAREST_PUSH = 300.0
+"""Seconds; a receiver forgets a series of which it hears nothing for longer."""
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -68,7 +72,10 @@ class Idle(Section, frozen=True):
 
 
 class Configuration(Section, frozen=True):
-    """The whole file. ``host`` is the machine's own name when not given."""
+    """The whole file. ``host`` is the machine's own name when not given.
+
+    *sinks* is who is pushed to what *journal* keeps; ``otlp`` pushes only what there is now.
+    """
 
     host: Label = msgspec.field(default_factory=socket.gethostname)
     department: Label = "unassigned"
@@ -80,6 +87,8 @@ class Configuration(Section, frozen=True):
     power: Power = msgspec.field(default_factory=Power)
     idle: Idle = msgspec.field(default_factory=Idle)
     otlp: Otlp | None = None
+    journal: Journal | None = None
+    sinks: delivery.Sinks = msgspec.field(default_factory=dict)
 
 
 def read(file: Path | None, root: Path, version: str) -> Settings:
@@ -105,6 +114,7 @@ def resolve(config: Configuration, root: Path, version: str) -> Settings:
     """
     if not SHORTEST <= config.every <= LONGEST:
         raise ConfigError(f"{config.every} is not between 100ms and 1m", ("every",))
+    _check_push(config)
     machine = os.uname().machine
     return Settings(
         identity=Identity(config.host, config.department, config.zone, os_name(root), machine),
@@ -119,6 +129,8 @@ def resolve(config: Configuration, root: Path, version: str) -> Settings:
         sessions=config.idle.sessions == "auto",
         otlp=config.otlp,
         version=version,
+        journal=config.journal,
+        sinks=config.sinks,
     )
 
 
@@ -133,6 +145,20 @@ def os_name(root: Path) -> str:
             if line.startswith("PRETTY_NAME="):
                 return line.partition("=")[2].strip("\"' ") or "linux"
     return "linux"
+
+
+def _check_push(config: Configuration) -> None:
+    if config.sinks and config.journal is None:
+        raise ConfigError("sinks are sent what the journal keeps; add a section 'journal'", ("sinks",))
+    if config.journal is None:
+        return
+    if not config.sinks:
+        raise ConfigError("it keeps what sinks are sent; add a section 'sinks', or remove it", ("journal",))
+    if not config.every <= config.journal.every <= RAREST_PUSH:
+        where = ("journal", "every")
+        raise ConfigError(f"{config.journal.every} is not between {config.every} (the key 'every') and 5m", where)
+    with within("sinks"):
+        delivery.check(config.sinks)
 
 
 def _factor(zone: str, section: Carbon) -> carbon.Factor:

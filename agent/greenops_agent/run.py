@@ -67,16 +67,21 @@ def run(settings: Settings, root: Path) -> None:
     """Collect and answer until interrupted.
 
     Raises:
-        ConfigError: the address cannot be listened on, or a push is configured that is not installed.
+        ConfigError: the address cannot be listened on, or a push is configured that cannot be.
     """
     agent = _agent(settings, root)
     listener = listening(settings.listen)
-    with Server(listener, lambda asked: agent.respond(asked, time.time())) as server, _pushing(agent, settings) as push:
+    with (
+        Server(listener, lambda asked: agent.respond(asked, time.time())) as server,
+        _pushing(agent, settings) as push,
+        _keeping(agent, settings) as keep,
+    ):
         log.info("%s listens on http://%s/metrics", settings.identity.host, settings.listen)
         began = following = time.monotonic()
         while True:
             if time.monotonic() >= following:
                 agent.collect(time.time())
+                keep(agent.live, time.time())
                 following = due(time.monotonic(), settings.every, began)
             wait = push(agent.live, time.time())
             server.serve(min(wait, following - time.monotonic()))
@@ -105,3 +110,14 @@ def _pushing(agent: Agent, settings: Settings) -> Iterator[Push]:
 
     with in_thread(settings.otlp, agent.program) as push:
         yield push
+
+
+@contextmanager
+def _keeping(agent: Agent, settings: Settings) -> Iterator[Callable[[Live, float], None]]:
+    if settings.journal is None:
+        yield lambda _live, _now: None
+        return
+    from greenops_agent.push import pushing  # noqa: PLC0415  # heavy, and only where there are sinks
+
+    with pushing(settings.journal, settings, agent.program) as keep:
+        yield keep

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,8 @@ from greenops_core.idle import Policy
 from greenops_core.unit import Seconds
 
 if TYPE_CHECKING:  # an import in earnest would bring in asyncio and msgspec
+    from greenops_agent.journal import Journal
+    from greenops_telemetry.delivery.configuration import SinkConfig
     from greenops_telemetry.otlp import Otlp
 
 
@@ -29,7 +32,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the operator can decide. *sessions*: whether login sessions are looked at."""
+    """All that the operator can decide. *sessions*: whether login sessions are looked at.
+
+    There is a *journal* exactly when there are *sinks*.
+    """
 
     identity: Identity
     listen: Address
@@ -41,6 +47,8 @@ class Settings:
     sessions: bool
     otlp: Otlp | None
     version: str
+    journal: Journal | None = None
+    sinks: Mapping[str, SinkConfig] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from stack import Service, end, free_port, program, running
 AGENT = program("greenops-agent")
 QUIET = {name: value for name, value in os.environ.items() if name not in {"GREENOPS_AGENT_PORT", "PYTHONUNBUFFERED"}}
 HOST = Path(__file__).parent / "host"
+EXAMPLE = Path(__file__).parents[2] / "agent" / "agent.yml"
 
 
 def agent(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -125,6 +126,21 @@ def test_check_tells_when_the_host_is_idle(tmp_path: Path, sessions: str, told: 
     assert f"idle: {told}\n" in agent("check", file).stdout
 
 
+def test_check_tells_where_figures_are_pushed_and_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yml"
+    told = agent("check", EXAMPLE)
+    assert "sinks: none\n" in told.stdout
+    file.write_text(
+        "journal: {directory: /var/lib/agent, every: 2m}\n"
+        "sinks:\n  files: {kind: jsonl, directory: /srv}\n"
+        "  plant: {kind: otlp, url: 'https://c/v1/metrics', headers: {authorization: 'env:TOKEN'}}\n"
+    )
+    told = agent("check", file, TOKEN="s3cret")
+    assert "sinks: files (/srv), plant (https://c/v1/metrics)\n" in told.stdout
+    assert "journal: every 120 s into /var/lib/agent, which takes up to 8 MiB\n" in told.stdout
+    assert "s3cret" not in told.stdout + told.stderr
+
+
 def test_read_prints_one_collection_with_power() -> None:
     done = agent("read")
     assert done.returncode == 0
@@ -181,6 +197,13 @@ HEAVY = {
     "aiohttp",
     "asyncio",
     "asyncua",
+    "cramjam",
+    "email",
+    "greenops_agent.configuration",
+    "greenops_agent.journal",
+    "greenops_agent.push",
+    "greenops_telemetry.delivery",
+    "greenops_telemetry.journal",
     "grafanalib",
     "http.client",
     "http.server",
@@ -190,6 +213,7 @@ HEAVY = {
     "prometheus_client",
     "pymodbus",
     "requests",
+    "sqlite3",
     "ssl",
     "urllib.request",
     "yaml",

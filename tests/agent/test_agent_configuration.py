@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from greenops_agent.configuration import Configuration, read
+from greenops_agent.journal import Journal
 from greenops_agent.power.model import Model
 from greenops_agent.settings import Settings
 from greenops_core.address import address
@@ -131,7 +132,9 @@ def test_the_example_file_is_valid_and_says_the_defaults(tmp_path: Path) -> None
     jsonschema.validate(yaml.safe_load(uncommented), schema(Configuration))
     assert told.identity.host == "office-17"
     assert told.otlp is not None
-    assert replace(told, identity=defaults.identity, otlp=None) == defaults
+    assert told.journal == Journal(directory="/var/lib/greenops-agent")
+    assert list(told.sinks) == ["plant"]
+    assert replace(told, identity=defaults.identity, otlp=None, journal=None, sinks={}) == defaults
 
 
 def test_the_schema_refuses_what_the_program_refuses() -> None:
