@@ -25,6 +25,7 @@ EXAMPLES: Mapping[str, str] = {
     "program": "greenops-gateway",
     "protocol": "modbus",
     "rule_group": "greenops-emissions",
+    "sink": "central",
     "site": "plant1",
     "stack": "stack1",
     "threshold": "90",

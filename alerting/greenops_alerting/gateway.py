@@ -18,8 +18,8 @@ LINK = (*DEVICE, "protocol")
 POINT = (*DEVICE, "point")
 _PLANNED = f"{Reason.CALIBRATION}|{Reason.MAINTENANCE}|{Reason.BLOWBACK}"
 PLANNED, UNPLANNED = f'=~"{_PLANNED}"', f'!~"{_PLANNED}"'
-FAILED = '!="ok"'
-"""The results of requests that did not succeed."""
+ENDED, FAILED = '!="late"', '!~"ok|late"'
+"""The results of requests, and of those that did not succeed. What comes late has counted as a timeout before."""
 
 _DEVICE = text(label("device"), " at ", label("site"), "/", label("stack"))
 _POINT = text("Point ", label("point"), " of ", _DEVICE)
@@ -114,7 +114,7 @@ def device_errors(windows: Windows) -> Alert:
     """The device answers, but too often with an error or not in time."""
     window = windows.device_errors
     failed = total(DEVICE, over("rate", DEVICE_REQUESTS, window, result=FAILED))
-    asked = total(DEVICE, over("rate", DEVICE_REQUESTS, window))
+    asked = total(DEVICE, over("rate", DEVICE_REQUESTS, window, result=ENDED))
     return Alert(
         "DeviceErrors",
         f"{failed}\n/\n({asked} > 0)\n> {DEVICE_ERROR_SHARE:g}",

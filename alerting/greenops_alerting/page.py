@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 WATCHDOG = "Watchdog"
-_WHERE = ("site", "stack", "device", "point", "parameter", "department", "period", "host", "collector", "zone")
+_WHERE = ("site", "stack", "device", "point", "sink", "parameter", "department", "period", "host", "collector", "zone")
 _WHERE_ELSE = ("program", "job", "instance", "rule_group", "integration")
 _FACTS = ("average", "limit", "over", "used", "data")
 _OWN_LINES = {"summary", "description", "runbook_url", "dashboard_url"}

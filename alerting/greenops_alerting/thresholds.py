@@ -34,6 +34,9 @@ MEMORY_SHARE = 0.9
 DEVICE_ERROR_SHARE = 0.1
 """Share of requests to a device that may fail."""
 
+DELIVERY_DELAY = "30m"
+"""How long a sample may wait for its receiver."""
+
 HTTP_ERROR_SHARE = 0.05
 """Share of HTTP requests that may be answered with a server error."""
 
@@ -86,6 +89,9 @@ class Windows:
     average_invalid: str = "15m"
     point_bad: str = "10m"
     device_errors: str = "10m"
+    samples_lost: str = "15m"
+    damage: str = "1d"
+    """Damage is found when a gateway starts, which may have been away for long."""
     host_silent: str = "3m"
     program_silent: str = "2m"
     confirm: str = "1m"
@@ -100,6 +106,8 @@ QUICK = Windows(
     average_invalid="45s",
     point_bad="45s",
     device_errors="1m",
+    samples_lost="1m",
+    damage="5m",
     host_silent="30s",
     program_silent="15s",
     confirm="5s",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from greenops_core.catalogue import BUDGET_LIMIT, DEVICE_UP, EMISSION_LIMIT, HOST_INFO
+from greenops_core.catalogue import BUDGET_LIMIT, DELIVERY_COMMITTED, DEVICE_UP, EMISSION_LIMIT, HOST_INFO
 from greenops_dashboards.promql import Variable
 
 SITE = Variable("site", "Site", DEVICE_UP)
 STACK = Variable("stack", "Stack", DEVICE_UP, (SITE,))
 DEVICE = Variable("device", "Device", DEVICE_UP, (SITE, STACK))
+SINK = Variable("sink", "Sink", DELIVERY_COMMITTED, (SITE,))
 PARAMETER = Variable("parameter", "Parameter", EMISSION_LIMIT, (SITE, STACK))
 DEPARTMENT = Variable("department", "Department", HOST_INFO)
 BUDGETED = Variable("department", "Department", BUDGET_LIMIT)

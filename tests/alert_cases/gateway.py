@@ -165,6 +165,18 @@ CASES = [
         [("30m", alert("DeviceErrors"), 0)],
     ),
     Case(
+        "an answer that comes late is no second failure beside its timeout, and no request",
+        "gateway.yml",
+        {requests("ok"): "0+91x60", requests("timeout"): "0+9x60", requests("late"): "0+9x60"},
+        [("30m", alert("DeviceErrors"), 0)],
+    ),
+    Case(
+        "answers that come late hide no failures",
+        "gateway.yml",
+        {requests("ok"): "0+89x60", requests("timeout"): "0+11x60", requests("late"): "0+11x60"},
+        [("30m", alert("DeviceErrors"), 1)],
+    ),
+    Case(
         "a device that is not asked has no error share",
         "gateway.yml",
         {requests("ok"): "5x60", requests("timeout"): "7x60"},

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from alert_cases import budget, emissions, fleet, gateway, platform
+from alert_cases import budget, emissions, fleet, gateway, journal, platform
 from alert_cases.case import Case, alert, of
 from alert_cases.emissions import NOX, OVER, RATIO, VALID
 from alert_cases.gateway import GAP, POINT
@@ -22,7 +22,7 @@ from greenops_alerting.rules import Links
 from greenops_core import catalogue as c
 from stack import server
 
-CASES: list[Case] = [case for module in (emissions, gateway, fleet, budget, platform) for case in module.CASES]
+CASES: list[Case] = [case for module in (emissions, gateway, journal, fleet, budget, platform) for case in module.CASES]
 
 
 def promtool(folder: Path, file: str, tests: dict[str, list[dict[str, Any]]]) -> None:

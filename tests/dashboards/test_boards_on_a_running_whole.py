@@ -72,17 +72,21 @@ def gateway_file(folder: Path, modbus: int) -> Path:
         for limit in config["limits"]
         if limit["averaging"] == "1m"
     ]
+    config["journal"] = {"directory": str(folder / "journal")}
+    config["sinks"] = {"files": {"kind": "jsonl", "directory": str(folder / "samples")}}
     file = folder / "gateway.yml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     return file
 
 
 def agent_file(folder: Path) -> Path:
-    """A host of a department with a budget. Its pushes go nowhere, and are counted."""
+    """A host of a department with a budget. Its pushes by OTLP go nowhere, and are counted; those to files arrive."""
     file = folder / "agent.yml"
     push = {"endpoint": f"http://127.0.0.1:{free_port()}/v1/metrics", "every": "1s"}
-    text = yaml.safe_dump({"host": "pc-1", "department": "engineering", "zone": "DE", "every": "500ms", "otlp": push})
-    file.write_text(text, encoding="utf-8")
+    config = {"host": "pc-1", "department": "engineering", "zone": "DE", "every": "500ms", "otlp": push}
+    config["journal"] = {"directory": str(folder / "agent-journal"), "every": "500ms"}
+    config["sinks"] = {"files": {"kind": "jsonl", "directory": str(folder / "agent-samples")}}
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
     return file
 
 
@@ -160,7 +164,7 @@ def whole(tmp_path: Path) -> Iterator[Whole]:
 def interpolated(expr: str) -> str:
     """As Grafana would ask with everything chosen, on a range of five minutes."""
     text = expr.replace("$__rate_interval", "5s").replace("$__range:1m", "5m:1s").replace("$__range", "5m")
-    text = re.sub(r"\$(site|stack|device|parameter|department|host)\b", ".*", text)
+    text = re.sub(r"\$(site|sink|stack|device|parameter|department|host)\b", ".*", text)
     assert "$" not in text, text
     return text
 

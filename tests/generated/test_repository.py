@@ -98,12 +98,17 @@ def wrong_with(words: list[str]) -> str | None:
 
 def wrong_with_program(program: str, words: list[str]) -> str | None:
     """A subcommand or option of ours that does not exist."""
-    command = next((word for word in words if not word.startswith("-")), "")
-    if command and command not in subcommands(program):
-        return f"{program} has no command {command}"
+    command: tuple[str, ...] = ()
+    for word in words:
+        if word.startswith("-") or not re.search(r"[A-Z] \.\.\.", told(program, *command)):
+            continue
+        if word not in subcommands(program, *command):
+            return f"{' '.join((program, *command))} has no command {word}"
+        command = (*command, word)
     options = [word.partition("=")[0] for word in words if word.startswith("-")]
-    known = told(program, command)
-    return next((f"{program} {command} has no option {option}" for option in options if not _has(known, option)), None)
+    known = told(program, *command)
+    name = " ".join((program, *command))
+    return next((f"{name} has no option {option}" for option in options if not _has(known, option)), None)
 
 
 def _has(known: str, option: str) -> bool:
@@ -117,16 +122,16 @@ def make_targets() -> frozenset[str]:
 
 
 @cache
-def told(program: str, command: str) -> str:
+def told(program: str, *command: str) -> str:
     """What ``--help`` says."""
-    words = [str(script(program)), *([command] if command else []), "--help"]
+    words = [str(script(program)), *command, "--help"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     return done.stdout
 
 
 @cache
-def subcommands(program: str) -> frozenset[str]:
-    return frozenset(re.findall(r"^ {2,4}([a-z][\w-]*)(?:\s|$)", told(program, ""), re.MULTILINE))
+def subcommands(program: str, *command: str) -> frozenset[str]:
+    return frozenset(re.findall(r"^ {2,4}([a-z][\w-]*)(?:\s|$)", told(program, *command), re.MULTILINE))
 
 
 def test_every_command_in_the_documentation_exists() -> None:
@@ -143,6 +148,8 @@ def test_every_command_in_the_documentation_exists() -> None:
         ("greenops-dashboards wrte", "greenops-dashboards has no command wrte"),
         ("FOO=1 .venv/bin/greenops-dashboards write --chek", "greenops-dashboards write has no option --chek"),
         ("greenops-dashboards write --check # fine", None),
+        ("greenops-gateway journal statsu", "greenops-gateway journal has no command statsu"),
+        ("greenops-gateway audit verify --anchr X", "greenops-gateway audit verify has no option --anchr"),
         ("make test ARGS=-x && greenops-dashboards --version", None),
         ("curl http://127.0.0.1:9842/metrics | grep emission", None),
     ],

@@ -292,6 +292,29 @@ GROUNDS = (
         no_value="unknown",
         width=8,
     ),
+    table(
+        "pushes",
+        "Pushes of the agents",
+        "What agents with sinks in their configuration send by themselves: the share of them whose sink takes it, what "
+        "waits on their disks, and what the time range brought and cost.",
+        (
+            Column(title="Hosts", expr=aggregate("count", chosen(of(c.PUSH_UP)), "sink")),
+            Column(
+                title="Works on",
+                expr=aggregate("avg", chosen(of(c.PUSH_UP)), "sink"),
+                unit=unit.SHARE,
+                thresholds=MISSING,
+            ),
+            Column(title="Delivered", expr=total(chosen(increase(of(c.PUSH_DELIVERED))), "sink"), unit=unit.NONE),
+            Column(title="Pending", expr=total(chosen(of(c.PUSH_PENDING)), "sink"), unit=unit.NONE),
+            Column(title="Refused", expr=total(chosen(of(c.PUSH_QUARANTINED)), "sink"), unit=unit.NONE),
+            Column(title="Evicted", expr=total(chosen(increase(of(c.PUSH_EVICTED))), "sink"), unit=unit.NONE),
+            Column(title="Not kept", expr=total(chosen(increase(of(c.PUSH_DROPPED))), "sink"), unit=unit.NONE),
+        ),
+        labels={"sink": "Sink"},
+        no_value="No agent has a sink",
+        height=6,
+    ),
     document(
         "Where does the fleet's energy go, and how much of it is spent while nobody works?",
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from greenops_alerting.gateway import ENDED, FAILED
 from greenops_alerting.records import HTTP_ERRORS
 from greenops_alerting.thresholds import DEVICE_ERROR_SHARE, HTTP_ERROR_SHARE, NORMAL
 from greenops_core import catalogue as c
@@ -117,7 +118,8 @@ ANSWER = (
         f"Share of the requests to devices that got no good answer. The alert counts from {DEVICE_ERROR_SHARE:.0%} per "
         "device.",
         Query(
-            total(rate(of(c.DEVICE_REQUESTS, result='!="ok"'))) / where(total(rate(of(c.DEVICE_REQUESTS))), "> 0"),
+            total(rate(of(c.DEVICE_REQUESTS, result=FAILED)))
+            / where(total(rate(of(c.DEVICE_REQUESTS, result=ENDED))), "> 0"),
         ),
         unit=unit.SHARE,
         thresholds=ladder((DEVICE_ERROR_SHARE,), (WARNING,)),
