@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from greenops_gateway.configuration import load
+from greenops_telemetry.delivery.configuration import Jsonl
 from plan import Ports, broker_config, gateway_config, prometheus_config, services
 from stack import Service, StackError, answers, end, free_port, running, server
 from up import main, refuse_taken_ports
@@ -104,7 +105,8 @@ def test_every_scrape_target_is_moved_to_this_machine(tmp_path: Path) -> None:
 
 def test_the_gateway_of_the_stack_reads_the_simulator(tmp_path: Path) -> None:
     config = tmp_path / "gateway.yml"
-    config.write_text(gateway_config(Ports(modbus=11111, opcua=11112, broker=11113, dnp3=11114)), encoding="utf-8")
+    ports = Ports(modbus=11111, opcua=11112, broker=11113, dnp3=11114)
+    config.write_text(gateway_config(ports, tmp_path / "data"), encoding="utf-8")
     links = yaml.safe_load(config.read_text(encoding="utf-8"))["links"].values()
     assert sorted(link.get("port", link.get("url")) for link in links if link["protocol"] != "opcua") == [
         11111,
@@ -112,11 +114,17 @@ def test_the_gateway_of_the_stack_reads_the_simulator(tmp_path: Path) -> None:
         11114,
     ]
     assert {link["url"] for link in links if "url" in link} == {"opc.tcp://127.0.0.1:11112"}
-    assert len(load(config).devices) == 4
+    loaded = load(config)
+    assert len(loaded.devices) == 4
+    assert loaded.journal is not None
+    archive = loaded.sinks["archive"]
+    assert isinstance(archive, Jsonl)
+    for directory in (loaded.journal.directory, archive.directory):
+        assert Path(directory).is_relative_to(tmp_path / "data")
 
 
 def test_every_port_belongs_to_a_program_of_the_plan(tmp_path: Path) -> None:
     ports = Ports()
     commands = " ".join(str(part) for service in services(ports, tmp_path) for part in service.command)
-    told = commands + gateway_config(ports) + broker_config(ports)
+    told = commands + gateway_config(ports, tmp_path) + broker_config(ports)
     assert not [name for name, port in ports.items() if f"{port}" not in told]

@@ -14,12 +14,12 @@ import pytest
 
 from archive import SetupError
 from real_servers import eventually
-from servers import LEDGER, Part, missing, must_start, owned, read_ledger, take, write_ledger
+from servers import LEDGER, Part, libraries, missing, must_start, owned, read_ledger, take, write_ledger
 from stack import ROOT, server
 
 COMMAND = ROOT / "deploy/local/servers.py"
 NEEDED = ("prometheus", "promtool", "alertmanager", "amtool", "victoria-metrics")
-OPTIONAL = ("docker-compose", "node_exporter", "mosquitto")
+OPTIONAL = ("docker-compose", "node_exporter", "mosquitto", "tshark")
 TOOL = Part("bin/tool", ("no-such-package", "tool"), "usr/bin/tool*")
 
 
@@ -97,6 +97,24 @@ def test_two_parts_may_be_the_same_file_of_one_package(tmp_path: Path) -> None:
         assert (dest / target).read_bytes() == b"library"
 
 
+def test_a_library_is_taken_by_the_name_that_it_is_loaded_by(tmp_path: Path) -> None:
+    for folder, file, link in (("usr/lib/x", "libone.so.1.2", "libone.so.1"), ("lib/x", "libtwo.so.0.8", None)):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / file).touch()
+        if link:
+            (tmp_path / folder / link).symlink_to(file)
+    assert [path.name for path in libraries(tmp_path)] == ["libtwo.so.0.8", "libone.so.1"]
+
+
+def test_a_program_that_is_installed_is_not_brought_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tool").touch(mode=0o755)
+    part = Part("lib/tool", ("tool",), "usr/bin/tool", local=True)
+    monkeypatch.setenv("PATH", "")
+    assert missing([part], tmp_path) == [part]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert missing([part], tmp_path) == []
+
+
 def test_a_link_that_leads_out_of_the_package_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "root/usr/bin").mkdir(parents=True)
     (tmp_path / "outside").touch()
@@ -138,7 +156,7 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
 def test_help_teaches() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for word in (*NEEDED, *OPTIONAL, "--dest FOLDER", "GREENOPS_SERVERS=FOLDER", "100 MB", "Ubuntu"):
+    for word in (*NEEDED, *OPTIONAL, "--dest FOLDER", "GREENOPS_SERVERS=FOLDER", "120 MB", "Ubuntu"):
         assert word in done.stdout
 
 

@@ -73,7 +73,9 @@ async def test_who_is_not_meant_by_a_reload_loses_no_sample(tmp_path: Path, requ
         connections = {link: len(plant.wires[link].sent) for link in UNTOUCHED}
         before = {link: (plant.truth.asked[link], witness.requests(link, "ok")) for link in UNTOUCHED}
         witness.begin()
-        began, stalled, taken, refused = time.monotonic(), 0.0, 0, 0
+        beats: list[float] = []
+        beating = asyncio.create_task(beat(beats))
+        taken = refused = 0
         for _ in range(rounds):
             raw, wrong = copy.deepcopy(plant.content), dice.random() < 0.5
             for change in dice.sample(VALID, dice.randint(0, 3)):
@@ -81,7 +83,6 @@ async def test_who_is_not_meant_by_a_reload_loses_no_sample(tmp_path: Path, requ
             if wrong:
                 dice.choice(INVALID)(raw, dice)
             was = plant.gate.config
-            start = time.monotonic()
             try:
                 await plant.gate.take(parse(raw, Path()))
                 taken += 1
@@ -90,20 +91,27 @@ async def test_who_is_not_meant_by_a_reload_loses_no_sample(tmp_path: Path, requ
                 refused += 1
                 assert wrong
                 assert plant.gate.config is was
-            stalled += time.monotonic() - start
             await asyncio.sleep(dice.uniform(0.02, 0.3))
-        seconds = time.monotonic() - began
+        beating.cancel()
         assert taken > rounds / 5 < refused
         await asyncio.sleep(POLL)
         for link in UNTOUCHED:
             given, got = before[link]
-            assert abs(plant.truth.asked[link] - given - (witness.requests(link, "ok") - got)) <= 1, link
-            assert witness.requests(link, "ok") - got >= (seconds - stalled) / POLL - 1, link
+            late = witness.requests(link, "timeout")  # of a busy machine
+            assert abs(plant.truth.asked[link] - given - late - (witness.requests(link, "ok") - got)) <= 1, link
+            assert witness.requests(link, "ok") - got >= 0.9 * len(beats) - 3 * late - 1, link
             assert witness.absent[link] < 1.0
             assert len(plant.wires[link].sent) == connections[link]
         assert all(each is kept[each.device.name] for each in plant.gate.acquisitions if each.device.name in kept)
         await plant.gate.take(parse(plant.content, Path()))
         await witness.until(witness.good, 10)
+
+
+async def beat(beats: list[float]) -> None:
+    """Note when there was a turn of the loop, on the grid of the polls; a busy machine skips some, of both."""
+    while True:
+        beats.append(time.monotonic())
+        await asyncio.sleep(POLL - time.monotonic() % POLL)
 
 
 def change_or_not(change: Change, raw: dict[str, Any], dice: random.Random) -> None:
