@@ -17,8 +17,11 @@ METRIC = "greenops_point_concentration_mg_per_m3"
 EVERY_RULE = ", rate: 1000, spike: {}, flat_line: {after: 1m}"
 
 
-def write(folder: Path, count: int, port: int, rules: str = "") -> Path:
-    """A file for *count* Modbus TCP devices of 100 float32 on *port*, with *rules* beside the range; gives its path."""
+def write(folder: Path, count: int, port: int, rules: str = "", more: str = "") -> Path:
+    """A file for *count* Modbus TCP devices of 100 float32 on *port*; gives its path.
+
+    Beside a point's range stand *rules*, at the end of the file *more* sections.
+    """
     (folder / "profiles").mkdir(parents=True, exist_ok=True)
     lines = [
         "protocol: modbus",
@@ -40,7 +43,7 @@ def write(folder: Path, count: int, port: int, rules: str = "") -> Path:
         *(f"  - {{name: d{each}, link: l{each}, stack: s, poll: 1s, profile: {NAME}}}" for each in range(count)),
     ]
     file = folder / "gateway.yml"
-    file.write_text("\n".join([*lines, ""]))
+    file.write_text("\n".join([*lines, more]))
     return file
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+Rows = list[list[str | float]]
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
