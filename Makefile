@@ -9,7 +9,7 @@ BIN = .venv/bin
 DEMOS = demo-normal demo-exceedance demo-failure demo-drift demo-calibration
 
 .DEFAULT_GOAL = help
-.PHONY: help setup up $(DEMOS) test lint generate record bench pictures clean
+.PHONY: help setup up $(DEMOS) test soak lint generate record bench pictures clean
 
 help: ## say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ $(DEMOS): demo-%: setup
 test: setup ## run the tests; ARGS goes to pytest
 	-@$(BIN)/python dashboards/schema/npm_build.py --source tests/opcua_node --dest .greenops/opcua-node # a server of another make
 	@$(BIN)/pytest $(ARGS)
+
+soak: setup ## run the long form of the tests under faults, an hour and more; ARGS goes to pytest
+	@$(BIN)/pytest -m soak $(ARGS)
 
 lint: .venv/.stamp ## check style, types and the direction of imports
 	$(BIN)/ruff check

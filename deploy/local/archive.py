@@ -219,6 +219,19 @@ class Apt:
                 found[name] = Package(name, version, int(size))
         return found
 
+    def lacking(self, name: str) -> list[Package]:
+        """The package *name* and what it depends on, without what is installed here.
+
+        Raises:
+            SetupError: it cannot be had.
+        """
+        installed = ("-o", "Dir::State::status=/var/lib/dpkg/status")
+        plan = self._ask("apt-get", "install", "-s", "--no-install-recommends", *installed, name, environ=self.environ)
+        wanted = set(re.findall(r"^Inst (\S+)", plan, re.MULTILINE))
+        if name not in wanted:
+            raise SetupError(f"the archive has no package {name} that can be installed here")
+        return list(self.offered(wanted).values())
+
     def unpack(self, package: Package, into: Path) -> Path:
         """The folder below *into*, which is empty, that holds the files of *package*.
 

@@ -68,8 +68,8 @@ def prometheus_config(ports: Ports, rules: Path) -> str:
     return yaml.safe_dump(config, sort_keys=False)
 
 
-def gateway_config(ports: Ports) -> str:
-    """gateway/gateway.yml with this machine's ports, to be read from another folder."""
+def gateway_config(ports: Ports, data: Path) -> str:
+    """gateway/gateway.yml with this machine's ports, to be read from another folder; samples are kept below *data*."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "gateway/gateway.yml").read_text(encoding="utf-8"))
     for link in config["links"].values():
         match link["protocol"]:
@@ -81,6 +81,8 @@ def gateway_config(ports: Ports) -> str:
                 link["host"], link["port"] = HOST, getattr(ports, name)
     for device in config["devices"]:
         device["profile"] = str(ROOT / "gateway/profiles" / f"{device['profile']}.yaml")
+    config["journal"]["directory"] = str(data / "gateway" / "journal")
+    config["sinks"]["archive"]["directory"] = str(data / "gateway" / "samples")
     return yaml.safe_dump(config, sort_keys=False)
 
 

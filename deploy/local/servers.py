@@ -1,4 +1,4 @@
-"""Unpack the servers that GreenOps is run and tested with: Prometheus and its tools, VictoriaMetrics, mosquitto.
+"""Unpack what GreenOps is run and tested with: Prometheus and its tools, VictoriaMetrics, mosquitto, tshark.
 
 They are taken out of the distribution's own packages, verified by its signing key, and lie beside the system: nothing
 is installed, no service is started, root is not needed. Run again, it adds what is missing and replaces nothing.
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archive import LENDER, LENDER_VERSION, Apt, Package, SetupError, machine_sources, this_release
@@ -33,13 +33,17 @@ LOCK = ".lock"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file that is taken out of a package; *packages* are alternatives, the first that the archive has is used."""
+    """One file that is taken out of a package; *packages* are alternatives, the first that the archive has is used.
+
+    A *local* one is of this system's own release, and comes with all libraries that the system lacks for it.
+    """
 
     target: str
     packages: tuple[str, ...]
     path: str
     since: str = ""
     optional: bool = False
+    local: bool = False
 
     @property
     def name(self) -> str:
@@ -79,6 +83,7 @@ PARTS = (
         )
     ),
     Part("lib/mosquitto", ("mosquitto",), "usr/sbin/mosquitto", optional=True),
+    Part("lib/tshark", ("tshark",), "usr/bin/tshark", optional=True, local=True),
 )
 COMMANDS = tuple(part for part in PARTS if "." not in part.name)
 
@@ -109,6 +114,13 @@ lib=$(dirname "$(readlink -f "$0")")/../lib
 run() { "$lib/mosquitto.d/ld.so" --library-path "$lib/mosquitto.d" "$lib/mosquitto" "$@"; }
 if [ "$1" = --version ]; then run -h | grep '^mosquitto version'; exit; fi
 exec "$lib/mosquitto.d/ld.so" --library-path "$lib/mosquitto.d" "$lib/mosquitto" "$@"
+""",
+    "lib/tshark": """\
+#!/bin/sh
+lib=$(dirname "$(readlink -f "$0")")/../lib
+LD_LIBRARY_PATH=$lib/tshark.d${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+export LD_LIBRARY_PATH
+exec "$lib/tshark" "$@"
 """,
 }
 
@@ -146,9 +158,10 @@ def place(target: Path, text: str, mode: int) -> None:
 
 
 def missing(parts: Iterable[Part], dest: Path) -> list[Part]:
-    """The parts that are not in *dest* yet."""
+    """The parts that are not in *dest* yet, nor, when they are local, installed."""
     ledger = read_ledger(dest)
-    return [part for part in parts if part.target not in ledger or not (dest / part.target).exists()]
+    absent = [part for part in parts if part.target not in ledger or not (dest / part.target).exists()]
+    return [part for part in absent if not (part.local and shutil.which(part.name))]
 
 
 @contextlib.contextmanager
@@ -226,6 +239,36 @@ def unpack(parts: Sequence[Part], dest: Path, room: Path, apt: Apt) -> None:
                 print(f"note: {part.name} before {part.since} has no OTLP receiver to rely on. {ELSEWHERE}")
 
 
+def unpack_local(part: Part, dest: Path, room: Path, apt: Apt) -> None:
+    """Bring *part* into *dest* with the libraries that this system lacks for it, or say why there is none."""
+    try:
+        apt.update()
+        packages = apt.lacking(part.packages[0])
+        size = sum(package.size for package in packages)
+        print(f"{part.name} and what it needs: {len(packages)} packages  {size / 1e6:.1f} MB", flush=True)
+        for package in packages:
+            with tempfile.TemporaryDirectory(dir=room) as made:
+                root = apt.unpack(package, Path(made))
+                for library in libraries(root):
+                    where = str(library.relative_to(root))
+                    take(Part(f"lib/{part.name}.d/{library.name}", (), where), root, package.name, dest)
+                if package.name in part.packages:
+                    take(part, root, package.name, dest)
+        must_start(dest / "bin" / part.name)
+        (label,) = (f"{each.name} {each.version}" for each in packages if each.name in part.packages)
+        write_ledger(dest, read_ledger(dest) | {part.target: label})
+    except SetupError as error:
+        (dest / "bin" / part.name).unlink(missing_ok=True)
+        print(f"note: no {part.name}: {error}; what needs it will not run")
+
+
+def libraries(root: Path) -> list[Path]:
+    """The shared libraries below *root*, each by the name that it is loaded by."""
+    found = [*root.glob("lib/*/lib*.so.*"), *root.glob("usr/lib/*/lib*.so.*")]
+    linked = {path.resolve() for path in found if path.is_symlink()}
+    return sorted(path for path in found if path not in linked)
+
+
 def take(part: Part, root: Path, label: str, dest: Path) -> None:
     """Copy the file of *part* from the package *label*, unpacked in *root*, to its place. Another may want it too."""
     found = next((path.resolve() for path in sorted(root.glob(part.path))), None)
@@ -260,10 +303,15 @@ def bring(parts: Sequence[Part], dest: Path) -> None:
     """
     try:
         if missing(parts, dest):
-            sources = machine_sources(this_release())
+            release = this_release()
+            sources = machine_sources(release)
             with owned(dest) as room:
                 if absent := missing(parts, dest):  # another run may have brought them meanwhile
-                    unpack(absent, dest, room, Apt(room, sources))
+                    if borrowed := [part for part in absent if not part.local]:
+                        unpack(borrowed, dest, room, Apt(room, sources))
+                    for part in (part for part in absent if part.local):
+                        own = machine_sources(replace(release, suite=release.codename))
+                        unpack_local(part, dest, room, Apt(room / part.name, own))
     except OSError as error:
         raise SetupError(f"{error}\n  Choose another --dest, or make room there.") from error
     print(f"servers: ready in {dest / 'bin'}")
@@ -289,10 +337,11 @@ def arguments() -> argparse.ArgumentParser:
         description=(__doc__ or "").partition("\n\nRules")[0],
         epilog=f"""\
 It brings {", ".join(part.name for part in COMMANDS)}:
-about 100 MB to download, of which nothing is kept but the programs (300 MB).
+about 120 MB to download, of which nothing is kept but the programs (410 MB).
 
 The packages come from the mirror that this machine uses already. Debian before {LENDER_VERSION} takes them from
-{LENDER}, whose programs run there as they are; Ubuntu takes them from its own release with universe.
+{LENDER}, whose programs run there as they are; Ubuntu takes them from its own release with universe. tshark is always
+of the own release, and left out where it is installed.
 
   {VARIABLE}=FOLDER   use the programs in FOLDER instead; nothing is downloaded""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
