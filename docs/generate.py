@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WRITTEN = "<!-- Written by docs/generate.py from the code. -->\n\n"
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Hosts": ("host", "collector"),
+    "Hosts": ("host", "collector", "push"),
     "Devices and points": ("device", "point"),
     "Emission limits": ("emission",),
     "Carbon budgets and factors": ("budget", "grid"),
