@@ -5,7 +5,9 @@ Only processes started here are ended, by their own id.
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,13 +16,17 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("GREENOPS_DATA") or ROOT / ".greenops")
 """Where the stack writes; ``make clean`` removes the folder in the checkout."""
+
+
+_LOWEST, _PARTS, _SHARE = 10_100, 16, 1_400
+_PLACES = itertools.count(random.randrange(_SHARE))  # noqa: S311  # no secret
 
 
 class StackError(Exception):
@@ -57,11 +63,17 @@ def program(name: str) -> Path:
 
 
 def free_port() -> int:
-    """A TCP port that nobody uses on loopback at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody uses on loopback at this moment, nor gets by connecting to somebody.
+
+    Below the range from which the kernel takes ports for connections, and for each process from a part of its own, one
+    after the other: what is given here is bound a moment later, and must still be free then.
+    """
+    while True:
+        place = next(_PLACES) % _SHARE
+        port = _LOWEST + os.getpid() % _PARTS * _SHARE + place
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(url: str, timeout: float = 1.0) -> bool:
