@@ -164,8 +164,10 @@ class Client:
 
     async def _write(self, data: bytes) -> None:
         self._writer.write(data)
-        async with asyncio.timeout(PATIENCE):
-            await self._writer.drain()
+        transport = self._writer.transport
+        if transport.get_write_buffer_size() or transport.is_closing():  # else it has left, and no other needs a turn
+            async with asyncio.timeout(PATIENCE):
+                await self._writer.drain()
 
     async def _end(self) -> None:
         """End our side and wait for the client's: one that is still sending would lose the response by a hard close."""

@@ -15,7 +15,7 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 QUOTE, ESCAPED_QUOTE = '"', '\\"'
 PIECE = 64 * 1024
-"""Characters after which a piece of a page is long enough to be sent."""
+"""Bytes after which a piece of a page is long enough to be sent."""
 
 
 def text(page: Page) -> bytes:
@@ -29,26 +29,23 @@ def openmetrics(page: Page) -> bytes:
 
 
 def pieces(page: Page, form: str) -> Iterator[bytes]:
-    """The page piece by piece, so that a long one never stands whole in memory; *form* is one of the media types.
-
-    What UTF-8 cannot say (an undecodable byte in a login name) becomes a question mark.
-    """
+    """The page piece by piece, so that a long one never stands whole in memory; *form* is one of the media types."""
     head = _openmetrics_head if form == OPENMETRICS else _text_head
     family: Metric | None = None
-    held: list[str] = []
+    held: list[bytes] = []
     length = 0
     for metric, lines in page:
         if metric is not family:
             family = metric
-            held.append(head(metric))
+            held.append(head(metric).encode())
         held.append(lines)
         length += len(lines)
         if length >= PIECE:
-            yield "".join(held).encode(errors="replace")
+            yield b"".join(held)
             held.clear()
             length = 0
     if held:
-        yield "".join(held).encode(errors="replace")
+        yield b"".join(held)
 
 
 def _text_head(metric: Metric) -> str:

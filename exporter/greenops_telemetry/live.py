@@ -8,10 +8,11 @@ vanished series alive for five minutes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from greenops_core.sample import Metric, Quality, Sample
+from greenops_telemetry.block import SIZE, Block, Numbers, plainly
 
 
 class Series(NamedTuple):
@@ -26,129 +27,164 @@ class Series(NamedTuple):
 Snapshot = tuple[tuple[Metric, tuple[Series, ...]], ...]
 """Families in order of first appearance, each with its fresh series."""
 
-Page = Iterable[tuple[Metric, str]]
+Page = Iterable[tuple[Metric, bytes]]
 """The same as lines of exposition, some hundred at a time; those of a family follow each other."""
-
-AT_ONCE = 512
-"""Lines that are made together: some 60 KB of text."""
-
-Numbers = Callable[[list[float]], list[str]]
-"""Writes finite numbers so that each reads back as the same; what it makes of others does not matter."""
-
-
-def _numbers(values: list[float]) -> list[str]:
-    return [repr(value) for value in values]
 
 
 class Cell:
-    """Where one series' last value stands. Who writes it often holds it, and so looks nothing up.
+    """Where one series' last value stands. Who writes it often holds it, and so looks nothing up."""
 
-    *prefix* is its line of exposition before the value.
-    """
+    __slots__ = ("_block", "_index")
 
-    __slots__ = ("at", "expires", "kept", "labels", "prefix", "value")
+    def __init__(self, block: Block, index: int) -> None:
+        self._block, self._index = block, index
 
-    def __init__(self, metric: Metric, labels: tuple[str, ...], *, kept: bool) -> None:
-        """*kept*: it stays in its family while it is absent."""
-        self.labels, self.kept = labels, kept
-        self.value, self.at, self.expires = math.nan, 0.0, -math.inf
-        self.prefix = _prefix(metric, labels)
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the series, by the names that its metric gives them."""
+        return self._block.labels[self._index]
+
+    @property
+    def value(self) -> float:
+        """The last one; not a number while there was none."""
+        return self._block.values[self._index]
+
+    @property
+    def at(self) -> float:
+        """When that was measured."""
+        return self._block.at[self._index]
 
     def set(self, value: float, at: float, expires: float = math.inf) -> None:
         """The series is *value*, as measured *at*, until *expires* (Unix seconds)."""
-        self.value, self.at, self.expires = value, at, expires
+        block, index = self._block, self._index
+        block.values[index] = value
+        block.at[index] = at
+        block.expires[index] = expires
+
+    def hold(self, expires: float) -> None:
+        """The value stands until *expires*."""
+        self._block.expires[self._index] = expires
+
+    def step(self, by: float) -> None:
+        """The clock was set, *by* seconds forward: that was measured as much later by it."""
+        self._block.at[self._index] += by
+
+    def is_over(self, now: float) -> bool:
+        """Whether the series is absent at *now*."""
+        return self._block.expires[self._index] <= now
 
     def end(self) -> None:
         """The series is absent."""
-        self.expires = -math.inf
+        self._block.expires[self._index] = -math.inf
+
+    def leave(self, into: Block) -> tuple[Block, int]:
+        """Give the place up, absent; who still writes here writes to *into*, which nobody shows."""
+        self.end()
+        place = self._block, self._index
+        self._block, self._index = into, into.add(self.labels)
+        return place
+
+
+class _Family:
+    """All series of one metric, and which of them go once they are over."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.cells: dict[tuple[str, ...], Cell] = {}
+        self.blocks: list[Block] = []
+        self.loose: dict[tuple[str, ...], Cell] = {}
+        self._free: list[tuple[Block, int]] = []
+        self._metric = metric
+
+    def add(self, labels: tuple[str, ...]) -> Cell:
+        """A place for a series that is there no more until ``drop``."""
+        if self._free:
+            block, index = self._free.pop()
+            block.rename(index, labels)
+        else:
+            if not self.blocks or len(self.blocks[-1].labels) == SIZE:
+                self.blocks.append(Block(self._metric))
+            block = self.blocks[-1]
+            index = block.add(labels)
+        cell = self.cells[labels] = Cell(block, index)
+        return cell
+
+    def drop(self, labels: tuple[str, ...]) -> None:
+        """End a series, if there is one."""
+        self.loose.pop(labels, None)
+        if cell := self.cells.pop(labels, None):
+            self._free.append(cell.leave(Block(self._metric)))
+
+    def fresh(self, now: float) -> Iterator[tuple[Block, list[int]]]:
+        """What is not over at *now*, block by block as they are asked for."""
+        for labels in [labels for labels, cell in self.loose.items() if cell.is_over(now)]:
+            self.drop(labels)
+        for block in self.blocks:
+            if fresh := block.fresh(now):
+                yield block, fresh
 
 
 class Live:
     """Holds the last sample of every series. One thread puts and takes snapshots; a snapshot may go anywhere."""
 
     def __init__(self) -> None:
-        self._families: dict[Metric, dict[tuple[str, ...], Cell]] = {}
+        self._families: dict[Metric, _Family] = {}
 
     def cell(self, metric: Metric, labels: tuple[str, ...]) -> Cell:
         """The place of a series, absent until it is set; ``forget`` ends it."""
-        family = self._families.setdefault(metric, {})
-        cell = family.get(labels)
-        if cell is None or not cell.kept:
-            cell = family[labels] = Cell(metric, labels, kept=True)
-        return cell
+        family = self._family(metric)
+        if labels in family.loose:
+            family.drop(labels)
+        return family.cells.get(labels) or family.add(labels)
 
     def forget(self, metric: Metric, labels: tuple[str, ...]) -> None:
         """The series is over, and its place with it."""
-        self._families.get(metric, {}).pop(labels, None)
+        self._family(metric).drop(labels)
 
     def put(self, sample: Sample, expires: float = math.inf) -> None:
         """Take *sample* over; a bad one ends its series. After *expires* (Unix time) the series is absent."""
-        metric, labels = sample.metric, sample.labels
-        family = self._families.get(metric)
-        if family is None:
-            family = self._families[metric] = {}
+        family, labels = self._family(sample.metric), sample.labels
         if sample.quality is Quality.BAD:
-            family.pop(labels, None)
+            family.drop(labels)
             return
-        cell = family.get(labels)
+        cell = family.cells.get(labels)
         if cell is None:
-            cell = family[labels] = Cell(metric, labels, kept=False)
+            cell = family.loose[labels] = family.add(labels)
         cell.set(sample.value, sample.at, expires)
 
     def count(self, metric: Metric, at: float, amount: float = 1.0, **labels: str) -> None:
         """Add *amount* to a counter."""
         fresh = metric.sample(amount, at, **labels)
-        known = self._families.get(metric, {}).get(fresh.labels)
+        known = self._family(metric).cells.get(fresh.labels)
         self.put(fresh._replace(value=known.value + amount) if known else fresh)
 
     def snapshot(self, now: float) -> Snapshot:
         """What is fresh at *now*; what is not is forgotten, unless its place is kept."""
         taken = []
-        for metric, fresh in self._fresh(now):
-            series = [Series(cell.labels, cell.value, None if cell.expires == math.inf else cell.at) for cell in fresh]
-            taken.append((metric, tuple(series)))
+        for metric, family in self._families.items():
+            series = [
+                Series(
+                    block.labels[index],
+                    block.values[index],
+                    None if block.expires[index] == math.inf else block.at[index],
+                )
+                for block, fresh in family.fresh(now)
+                for index in fresh
+            ]
+            if series:
+                taken.append((metric, tuple(series)))
         return tuple(taken)
 
-    def page(self, now: float, numbers: Numbers = _numbers) -> Page:
+    def page(self, now: float, numbers: Numbers = plainly) -> Page:
         """The same as lines of exposition, made as they are asked for, each with the value that it has then.
 
         *numbers* writes finite ones, and may be anybody's who is quick at it.
         """
-        for metric, fresh in self._fresh(now):
-            for first in range(0, len(fresh), AT_ONCE):
-                yield metric, _lines(fresh[first : first + AT_ONCE], numbers)
-
-    def _fresh(self, now: float) -> Iterator[tuple[Metric, list[Cell]]]:
         for metric, family in tuple(self._families.items()):  # others may come while a page is read
-            fresh = [cell for cell in family.values() if cell.expires > now]
-            if len(fresh) < len(family):
-                for over in [cell.labels for cell in family.values() if not cell.kept and cell.expires <= now]:
-                    del family[over]
-            if fresh:
-                yield metric, fresh
+            for block, fresh in family.fresh(now):
+                yield metric, block.lines(fresh, numbers)
 
-
-def _lines(cells: list[Cell], numbers: Numbers) -> str:
-    """Lines of exposition. All numbers in one call and all parts in one list: that makes them cheap."""
-    values = [float(cell.value) for cell in cells]
-    written = numbers(values)
-    if not math.isfinite(sum(values)):  # one of them is not finite, or all are and large
-        pairs = zip(written, values, strict=True)
-        written = [number if math.isfinite(value) else _not_finite(value) for number, value in pairs]
-    parts = ["\n"] * (3 * len(cells))
-    parts[::3] = [cell.prefix for cell in cells]
-    parts[1::3] = written
-    return "".join(parts)
-
-
-def _prefix(metric: Metric, labels: tuple[str, ...]) -> str:
-    pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in zip(metric.labels, labels, strict=True))
-    return f"{metric.name}{{{pairs}}} " if pairs else f"{metric.name} "
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _not_finite(value: float) -> str:
-    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    def _family(self, metric: Metric) -> _Family:
+        family = self._families.get(metric)
+        if family is None:
+            family = self._families[metric] = _Family(metric)
+        return family

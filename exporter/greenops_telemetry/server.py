@@ -129,9 +129,9 @@ async def listening(
             await asyncio.gather(*late, return_exceptions=True)
 
 
-def numbers(values: list[float]) -> list[str]:
+def numbers(values: list[float]) -> list[bytes]:
     """Three times as quick as ``repr`` for each, and with thousands of series that is most of a page."""
-    return _NUMBERS.encode(values)[1:-1].decode().split(",")
+    return _NUMBERS.encode(values)[1:-1].split(b",")
 
 
 def signalled() -> asyncio.Event:

@@ -165,7 +165,7 @@ class Intake:
         self._judge.stepped(by)
         self._gaps.stepped(by)
         self._latest = 0.0
-        self._value.at += by
+        self._value.step(by)
         self._expire()
 
     def freshen(self, freshness: float) -> None:
@@ -199,7 +199,7 @@ class Intake:
         """Count anew until when the value is shown."""
         self._expires = self._value.at + self._freshness
         if self.level is not _BAD:
-            self._value.expires = self._expires
+            self._value.hold(self._expires)
 
     def _say(self, level: Quality, reason: Reason, now: float) -> None:
         if self._quality is not None:

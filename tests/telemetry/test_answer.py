@@ -9,6 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from greenops_core.catalogue import BUILD_INFO, HTTP_REQUESTS
 from greenops_telemetry.answer import Program, answer, metrics
+from greenops_telemetry.block import plainly
 from greenops_telemetry.exposition import PIECE
 from greenops_telemetry.live import Live
 
@@ -91,10 +92,10 @@ def test_a_long_page_comes_in_pieces_that_are_the_page(accept: str, accepted: st
 def test_a_page_is_made_while_it_is_read() -> None:
     many, asked = live(), 0
 
-    def numbers(values: list[float]) -> list[str]:
+    def numbers(values: list[float]) -> list[bytes]:
         nonlocal asked
         asked += len(values)
-        return [str(value) for value in values]
+        return plainly(values)
 
     for number in range(5_000):
         many.put(BUILD_INFO.sample(number, 0.0, program=f"program-{number}", version="v"))

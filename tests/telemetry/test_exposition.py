@@ -105,7 +105,7 @@ def test_the_quick_writer_of_numbers_loses_no_bit(values: list[float]) -> None:
     live = Live()
     for at, value in enumerate(values):
         live.put(GAUGE.sample(value, 0.0, a="x", b=str(at)))
-    back = [float(line.rpartition(" ")[2]) for _, lines in live.page(0.0, numbers) for line in lines.splitlines()]
+    back = [float(line.rpartition(b" ")[2]) for _, lines in live.page(0.0, numbers) for line in lines.splitlines()]
     assert [struct.pack("d", value) for value in back if not math.isnan(value)] == [
         struct.pack("d", value) for value in values if not math.isnan(value)
     ]
