@@ -1,6 +1,6 @@
 """Libraries that are loaded into a program before all others, and make its system calls fail or its clock wrong.
 
-What they do follows a file, so a test turns it on and off while the program runs.
+What they do follows a file, so a test turns it on and off while the program runs, or counts passes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+NO_MOUNT = "this system lets no user mount a file system of their own"
 NO_COMPILER = "no C compiler here to build the library that makes system calls fail"
 
 _FAULTS = r"""
@@ -22,16 +23,27 @@ _FAULTS = r"""
 #include <sys/types.h>
 #include <unistd.h>
 
-/* The call named in the environment fails with EIO on segment files while the file FAULT_WHILE exists. */
-static int fails(const char *call, int file) {
-    const char *wanted = getenv("FAULT_CALL"), *during = getenv("FAULT_WHILE");
+static int is_segment(int file) {
     char link[64], path[4096];
-    if (!wanted || !during || strcmp(wanted, call) || access(during, F_OK)) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t length = readlink(link, path, sizeof path);
-    if (length <= 4 || memcmp(path + length - 4, ".log", 4)) return 0;
-    if (getenv("FAULT_ONCE")) unlink(during);
-    errno = EIO;
+    return length > 4 && !memcmp(path + length - 4, ".log", 4);
+}
+
+/* FAULT_CALL fails on segment files, with FAULT_ERRNO or EIO: while the file FAULT_WHILE exists, which FAULT_ONCE
+   removes; or, without that, from pass FAULT_FROM to before pass FAULT_TO. */
+static int fails(const char *call, int file) {
+    static int passes;
+    const char *wanted = getenv("FAULT_CALL"), *during = getenv("FAULT_WHILE"), *number = getenv("FAULT_ERRNO");
+    if (!wanted || strcmp(wanted, call) || !is_segment(file)) return 0;
+    if (during) {
+        if (access(during, F_OK)) return 0;
+        if (getenv("FAULT_ONCE")) unlink(during);
+    } else {
+        passes++;
+        if (passes < atoi(getenv("FAULT_FROM")) || passes >= atoi(getenv("FAULT_TO"))) return 0;
+    }
+    errno = number ? atoi(number) : EIO;
     return 1;
 }
 
@@ -46,6 +58,13 @@ ssize_t pwrite64(int file, const void *data, size_t size, off_t at) {
     if (!fails("pwrite", file)) return real(file, data, size, at);
     if (size > 1) real(file, data, size / 2, at);  /* and half of it is there */
     return -1;
+}
+
+/* With FAULT_NO_CUT no segment can be cut. */
+int ftruncate64(int file, off_t size) {
+    int (*real)(int, off_t) = (int (*)(int, off_t))dlsym(RTLD_NEXT, "ftruncate64");
+    if (getenv("FAULT_NO_CUT") && is_segment(file)) { errno = EIO; return -1; }
+    return real(file, size);
 }
 """
 

@@ -14,14 +14,13 @@ import pytest
 
 from journal_proof import kept, prove, report
 from journal_run import Life, Rig, rig
-from preloaded import NO_COMPILER, failing_disk, has_compiler
+from preloaded import NO_COMPILER, NO_MOUNT, failing_disk, has_compiler
 from real_servers import eventually
 
 Record = Callable[[str, object], None]
 
 AWAY = 3.0
 RECOVERY = 10.0
-NO_MOUNT = "this system lets no user mount a file system of their own"
 IN_A_SMALL_DISK = """
 set -e
 mount -t tmpfs -o size=4m journal "$1"

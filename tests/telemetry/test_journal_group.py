@@ -32,6 +32,7 @@ class Disk:
         self.fails = 0
         self.goes = threading.Event()
         self.goes.set()
+        self.waits = False
 
     @property
     def values(self) -> list[float]:
@@ -41,6 +42,7 @@ class Disk:
         return 1
 
     def commit(self, columns: Columns, notes: Sequence[Note] = (), /) -> int:
+        self.waits = not self.goes.is_set()
         self.goes.wait()
         if self.fails:
             raise OSError(self.fails, "No space left on device")
@@ -177,7 +179,59 @@ async def test_a_fault_of_the_program_is_told_and_hides_nothing(caplog: pytest.L
         assert "a fault of this program" in group.failing
         group.put(some(2), lambda: told.append(2))
         assert told == [2]
+        with pytest.raises(OSError, match="a fault of this program"):
+            await group.keep(some(3), lambda: told.append(3))
     assert "AttributeError" in caplog.text
+
+
+async def test_who_waits_when_the_program_has_its_fault_is_not_kept_waiting() -> None:
+    class Broken(Disk):
+        def commit(self, columns: Columns, notes: Sequence[Note] = (), /) -> int:
+            self.goes.wait()
+            raise AttributeError(columns, notes)
+
+    disk = Broken()
+    disk.goes.clear()
+    async with committing(disk) as group:
+        under_way = group.keep(some(1), lambda: None)
+        await asyncio.sleep(0.3)
+        behind = group.keep(some(2), lambda: None)
+        disk.goes.set()
+        for each in (under_way, behind):
+            with pytest.raises(OSError, match="a fault of this program"):
+                await each
+
+
+async def test_what_has_to_go_while_the_loss_of_others_is_written_is_told_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.05)
+    monkeypatch.setattr(module, "WAITING", 10)
+    monkeypatch.setattr(module, "SLOW", 0.05)
+    disk = Disk()
+    disk.fails = errno.EIO
+    async with committing(disk, clock=lambda: 9e9) as group:
+        for value in range(15):
+            group.put(some(value), lambda: None)
+        await until(lambda: group.dropped == 5)
+        disk.goes.clear()
+        disk.fails = 0
+        await until(lambda: disk.waits)
+        for value in range(15, 28):
+            group.put(some(value), lambda: None)
+        assert group.dropped == 8
+        disk.goes.set()
+        await until(lambda: len(disk.values) == 20)
+        group.put(some(28), lambda: None)
+        await until(lambda: len(disk.values) == 21)
+    assert [note["lost"] for _, note in disk.notes] == [5, 3]
+
+
+async def test_what_still_waits_for_the_disk_at_the_end_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    disk = Disk()
+    disk.fails = errno.ENOSPC
+    async with committing(disk) as group:
+        group.put(some(1, 2, 3), lambda: None)
+        await until(lambda: group.failing)
+    assert "3 samples that waited in memory for the disk were not kept" in caplog.text
 
 
 async def test_one_who_has_gone_while_waiting_harms_nobody() -> None:

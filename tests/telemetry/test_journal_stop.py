@@ -19,71 +19,19 @@ from greenops_telemetry.journal.ranges import Ranges
 from greenops_telemetry.journal.segment import Appender
 from greenops_telemetry.journal.store import Bounds, Store
 from journal_writer import EPOCH, columns, everything
+from preloaded import NO_COMPILER, NO_MOUNT, failing_disk, has_compiler
 
 LATER = EPOCH + 1e6
 KILLS = 20
 FULL = "head -c 3000000 /dev/zero >disk/stranger 2>/dev/null;"
-NO_UNSHARE = "this system lets no user mount a file system of their own"
-
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
-
-static int is_log(int file) {
-    char link[64], path[4096];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    ssize_t length = readlink(link, path, sizeof path);
-    return length > 4 && !memcmp(path + length - 4, ".log", 4);
-}
-
-/* FAULT_CALL fails with FAULT_ERRNO from pass FAULT_FROM to before pass FAULT_TO, on segment files only. */
-static int fails(const char *call, int file) {
-    static int passes;
-    const char *wanted = getenv("FAULT_CALL");
-    if (!wanted || strcmp(wanted, call) || !is_log(file)) return 0;
-    passes++;
-    if (passes < atoi(getenv("FAULT_FROM")) || passes >= atoi(getenv("FAULT_TO"))) return 0;
-    errno = atoi(getenv("FAULT_ERRNO"));
-    return 1;
-}
-
-int fdatasync(int file) {
-    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-    return fails("fdatasync", file) ? -1 : real(file);
-}
-
-ssize_t pwrite64(int file, const void *data, size_t size, off_t at) {
-    ssize_t (*real)(int, const void *, size_t, off_t) =
-        (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
-    if (!fails("pwrite", file)) return real(file, data, size, at);
-    if (size > 1) real(file, data, size / 2, at);  /* and half of it is there */
-    return -1;
-}
-
-int ftruncate64(int file, off_t size) {
-    int (*real)(int, off_t) = (int (*)(int, off_t))dlsym(RTLD_NEXT, "ftruncate64");
-    if (getenv("FAULT_NO_CUT") && is_log(file)) { errno = EIO; return -1; }
-    return real(file, size);
-}
-"""
 
 
 @pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shim(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A library that makes system calls fail."""
-    if shutil.which("gcc") is None:
-        pytest.skip("no C compiler to build the failing disk with")
-    directory = tmp_path_factory.mktemp("shim")
-    (directory / "shim.c").write_text(SHIM)
-    library = directory / "shim.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, directory / "shim.c", "-ldl"], check=True, timeout=60)
-    return library
+    if not has_compiler():
+        pytest.skip(NO_COMPILER)
+    return failing_disk(tmp_path_factory.mktemp("shim"))
 
 
 def command(directory: Path, *arguments: object) -> list[str]:
@@ -172,10 +120,10 @@ def test_an_eviction_that_was_recorded_is_finished_by_the_next_start(tmp_path: P
     [("fdatasync", errno.EIO), ("pwrite", errno.EIO), ("pwrite", errno.ENOSPC), ("pwrite", errno.EROFS)],
 )
 def test_what_a_disk_refused_is_committed_once_to_another_file(
-    tmp_path: Path, shim: Path, call: str, number: int, cut: dict[str, str]
+    tmp_path: Path, shim: str, call: str, number: int, cut: dict[str, str]
 ) -> None:
     fault = {
-        "LD_PRELOAD": str(shim),
+        "LD_PRELOAD": shim,
         "FAULT_CALL": call,
         "FAULT_ERRNO": str(number),
         "FAULT_FROM": "5",
@@ -234,10 +182,10 @@ def small_disk(tmp_path: Path) -> list[str]:
     (tmp_path / "disk").mkdir()
     script = 'mount -t tmpfs -o size=2m disk disk && "$@" && sync; ' + FULL + '"$@" && cp -r disk/journal after'
     if shutil.which("unshare") is None:
-        pytest.skip(NO_UNSHARE)
+        pytest.skip(NO_MOUNT)
     tried = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "disk", "disk"], cwd=tmp_path, check=False)
     if tried.returncode:
-        pytest.skip(NO_UNSHARE)
+        pytest.skip(NO_MOUNT)
     return ["unshare", "-rm", "sh", "-c", script, "sh"]
 
 

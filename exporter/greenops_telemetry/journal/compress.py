@@ -73,8 +73,8 @@ class Compressor:
         self._process = None
         if self._stops:
             raise StoppedError
-        if process.returncode not in {0, _UNFIT}:
-            raise OSError(f"archiving ended with {process.returncode}: {said}")
+        if process.returncode not in {0, _UNFIT}:  # killed for its memory, say: others must not wait behind this one
+            return f"archiving ended with {process.returncode}: {said}"
         return said if process.returncode else ""
 
     def _followed(self, process: subprocess.Popen[bytes], output: IO[bytes] | None) -> str:

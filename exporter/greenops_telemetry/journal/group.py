@@ -8,12 +8,13 @@ Who waits for an acknowledgement gets none, and sends again.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,12 +69,13 @@ class GroupCommit:
         self.number = store.number
         self._commit, self._clock = store.commit, clock
         self._parcels: deque[_Parcel] = deque()
+        self._under_way: list[_Parcel] = []
         self._notes: list[Note] = []
         self._waiting = 0
         self._lost_since: float | None = None
         self._lost = 0
         self._some, self._enough = asyncio.Event(), asyncio.Event()
-        self._ends = False
+        self._ends = self._dead = False
 
     def put(self, columns: Columns, then: Callable[[], None]) -> None:
         """Commit *columns* soon, and call *then*, which must not raise, in the loop once that is done."""
@@ -106,7 +108,11 @@ class GroupCommit:
                         await asyncio.sleep(RETRY)
         finally:
             if not self._ends:
+                self._dead = True
                 self._fails("its task ended by a fault of this program; start it again")
+                self._refuse([*self._under_way, *self._parcels])
+            if self._waiting:
+                log.error("%d samples that waited in memory for the disk were not kept", self._waiting)
 
     def end(self) -> None:
         """Commit what is there, and be done."""
@@ -115,14 +121,9 @@ class GroupCommit:
         self._enough.set()
 
     async def _turn(self, thread: ThreadPoolExecutor) -> None:
-        await self._some.wait()
-        if not self._ends:
-            try:
-                async with asyncio.timeout(WITHIN):
-                    await self._enough.wait()
-            except TimeoutError:
-                pass
+        await self._gathered()
         parcels, self._parcels = list(self._parcels), deque()
+        self._under_way = parcels
         notes, self._notes = self._notes, []
         self._waiting = 0
         self._some.clear()
@@ -132,7 +133,7 @@ class GroupCommit:
         columns = Columns()
         for parcel in parcels:
             columns.extend(parcel.columns)
-        if self._lost:
+        if told := self._lost:
             notes.append((Kind.GAP, self._hole()))
         committed = asyncio.get_running_loop().run_in_executor(thread, self._commit, columns, notes)
         if not (await asyncio.wait([committed], timeout=SLOW))[0]:
@@ -146,22 +147,37 @@ class GroupCommit:
             return
         if self.failing:
             log.warning("the journal is written again; %d samples were not kept", self._lost)
-        self.failing, self._lost, self._lost_since = "", 0, None
+        self.failing = ""
+        self._lost -= told  # while it was on its way more may have had to go
+        if not self._lost:
+            self._lost_since = None
         for parcel in parcels:
             _done(parcel)
         self.committed()
+
+    async def _gathered(self) -> None:
+        """Wait until there is something, and then for more of it as long as it may take."""
+        await self._some.wait()
+        if not self._ends:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WITHIN):
+                    await self._enough.wait()
 
     def _fails(self, why: str) -> None:
         if not self.failing:
             log.error("the journal cannot be written: %s; samples are shown, and wait in memory as far as it goes", why)
         self.failing = why
 
+    def _refuse(self, parcels: Iterable[_Parcel], number: int | None = errno.EIO) -> None:
+        """Tell those who wait that nothing is kept."""
+        for parcel in parcels:
+            if parcel.kept is not None and not parcel.kept.done():
+                parcel.kept.set_exception(OSError(number, self.failing))
+
     def _again(self, parcels: list[_Parcel], notes: list[Note], error: OSError) -> None:
         """Put back what nobody sends again, and refuse the rest."""
         _show(parcels)
-        for parcel in parcels:
-            if parcel.kept is not None and not parcel.kept.done():
-                parcel.kept.set_exception(OSError(error.errno, self.failing))
+        self._refuse(parcels, error.errno)
         self._parcels.extendleft(reversed([parcel for parcel in parcels if parcel.kept is None]))
         self._notes = [*(note for note in notes if "lost" not in note[1]), *self._notes]
         self._waiting = sum(len(parcel.columns) for parcel in self._parcels)
@@ -171,6 +187,9 @@ class GroupCommit:
     def _add(self, parcel: _Parcel) -> None:
         if self.failing:
             _show([parcel])
+        if self._dead and parcel.kept is not None:
+            self._refuse([parcel])
+            return
         self._parcels.append(parcel)
         self._waiting += len(parcel.columns)
         self._some.set()
