@@ -129,6 +129,11 @@ def _data_source() -> Any:  # noqa: ANN401  # grafanalib has no types
 
 def _variable(variable: Variable) -> Any:  # noqa: ANN401  # grafanalib has no types
     # Everything includes what has an empty label: a host without a department must not vanish.
+    if variable.is_one:
+        return core.Template(
+            name=variable.name, label=variable.title, query=variable.query, dataSource=DATA_SOURCE,
+            includeAll=False, multi=False, refresh=2, default=None,
+        )  # fmt: skip
     return core.Template(
         name=variable.name, label=variable.title, query=variable.query, dataSource=DATA_SOURCE,
         includeAll=True, allValue=".*", multi=True, refresh=2, default="$__all",
@@ -154,7 +159,7 @@ def _normal_variable(variable: Mapping[str, Any]) -> Json:
     kept = _without(variable, _OF_VARIABLE)
     chosen = {"selected": True, "text": ["All"], "value": ["$__all"]}
     kept.pop("current")
-    return {**kept, "current": chosen} if kept["type"] == "query" else kept
+    return {**kept, "current": chosen} if kept.get("includeAll") else kept
 
 
 def _without(mapping: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:

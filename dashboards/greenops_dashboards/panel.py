@@ -138,10 +138,14 @@ def timeseries(
     maximum: float | None = None,
     from_zero: bool = True,
     calcs: Sequence[str] = ("lastNotNull", "max"),
+    links: Sequence[tuple[str, str]] = (),
     width: int = 12,
     height: int = 9,
 ) -> Panel:
-    """Lines over time, with a gap where there is no data; *thresholds* are drawn as lines and always in sight."""
+    """Lines over time, with a gap where there is no data; *thresholds* are drawn as lines and always in sight.
+
+    *links* are titles and addresses that a point of a line leads to.
+    """
     return Panel(
         plugin="timeseries",
         key=key,
@@ -169,6 +173,7 @@ def timeseries(
                 **({"axisSoftMax": thresholds.steps[-1][0]} if thresholds.steps else {}),
             },
             **({} if maximum is None else {"max": maximum}),
+            **({"links": [{"title": to, "url": url, "targetBlank": True} for to, url in links]} if links else {}),
         },
     )
 

@@ -44,12 +44,16 @@ class Selector(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A choice at the top of a board: the values of a label of *series*, within the choices before it."""
+    """A choice at the top of a board: the values of a label of *series*, within the choices before it.
+
+    *is_one*: exactly one is chosen, and no query is narrowed by it.
+    """
 
     name: str
     title: str
     series: Series
     within: tuple[Variable, ...] = ()
+    is_one: bool = False
 
     @property
     def query(self) -> str:

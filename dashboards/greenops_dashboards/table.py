@@ -32,6 +32,15 @@ class Link:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """From the cell of a row's *label* to a page elsewhere: *url* may use Grafana's variables."""
+
+    label: str
+    title: str
+    url: str
+
+
 def table(
     key: str,
     title: str,
@@ -41,7 +50,7 @@ def table(
     labels: Mapping[str, str],
     no_value: str,
     sort: str = "",
-    links: Sequence[Link] = (),
+    links: Sequence[Link | Page] = (),
     widths: Mapping[str, int] | None = None,
     width: int = 24,
     height: int = 8,
@@ -105,7 +114,9 @@ def _look(column: Column) -> Json:
     return override(column.title, **properties)
 
 
-def _data_link(link: Link) -> Json:
+def _data_link(link: Link | Page) -> Json:
+    if isinstance(link, Page):
+        return {"title": link.title, "url": link.url, "targetBlank": True}
     return {
         "title": f"Open {link.board} for this {link.label}",
         "url": f"/d/{link.board}?${{__url_time_range}}&${{datasource:queryparam}}&var-{link.label}=${{__value.raw}}",

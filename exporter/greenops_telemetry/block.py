@@ -25,14 +25,14 @@ def plainly(values: list[float]) -> list[bytes]:
 
 
 class Block:
-    """Up to ``SIZE`` series of *metric*: of each the last value, when it was measured, and until when it holds."""
+    """Up to ``SIZE`` series of *metric*: of each the last value, and until when it holds."""
 
-    __slots__ = ("_form", "_fresh", "_metric", "_shown", "_text", "at", "expires", "labels", "values")
+    __slots__ = ("_form", "_fresh", "_metric", "_shown", "_text", "expires", "labels", "values")
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
         self.labels: list[tuple[str, ...]] = []
-        self.values, self.at, self.expires = array("d"), array("d"), array("d")
+        self.values, self.expires = array("d"), array("d")
         self._fresh: list[int] = []
         self._form = self._shown = self._text = b""
 
@@ -40,7 +40,6 @@ class Block:
         """Make place for a series, which is absent until it gets a value."""
         self.labels.append(labels)
         self.values.append(math.nan)
-        self.at.append(0.0)
         self.expires.append(-math.inf)
         return len(self.labels) - 1
 

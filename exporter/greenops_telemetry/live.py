@@ -32,12 +32,15 @@ Page = Iterable[tuple[Metric, bytes]]
 
 
 class Cell:
-    """Where one series' last value stands. Who writes it often holds it, and so looks nothing up."""
+    """Where one series' last value stands. Who writes it often holds it, and so looks nothing up.
 
-    __slots__ = ("_block", "_index")
+    *at* is when that was measured.
+    """
+
+    __slots__ = ("_block", "_index", "at")
 
     def __init__(self, block: Block, index: int) -> None:
-        self._block, self._index = block, index
+        self._block, self._index, self.at = block, index, 0.0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -49,25 +52,16 @@ class Cell:
         """The last one; not a number while there was none."""
         return self._block.values[self._index]
 
-    @property
-    def at(self) -> float:
-        """When that was measured."""
-        return self._block.at[self._index]
-
     def set(self, value: float, at: float, expires: float = math.inf) -> None:
         """The series is *value*, as measured *at*, until *expires* (Unix seconds)."""
         block, index = self._block, self._index
         block.values[index] = value
-        block.at[index] = at
         block.expires[index] = expires
+        self.at = at
 
     def hold(self, expires: float) -> None:
         """The value stands until *expires*."""
         self._block.expires[self._index] = expires
-
-    def step(self, by: float) -> None:
-        """The clock was set, *by* seconds forward: that was measured as much later by it."""
-        self._block.at[self._index] += by
 
     def is_over(self, now: float) -> bool:
         """Whether the series is absent at *now*."""
@@ -113,6 +107,12 @@ class _Family:
         self.loose.pop(labels, None)
         if cell := self.cells.pop(labels, None):
             self._free.append(cell.leave(Block(self._metric)))
+
+    def series(self, block: Block, index: int) -> Series:
+        """What stands in a place now."""
+        labels = block.labels[index]
+        lasts = block.expires[index] == math.inf
+        return Series(labels, block.values[index], None if lasts else self.cells[labels].at)
 
     def fresh(self, now: float) -> Iterator[tuple[Block, list[int]]]:
         """What is not over at *now*, block by block as they are asked for."""
@@ -161,17 +161,9 @@ class Live:
         """What is fresh at *now*; what is not is forgotten, unless its place is kept."""
         taken = []
         for metric, family in self._families.items():
-            series = [
-                Series(
-                    block.labels[index],
-                    block.values[index],
-                    None if block.expires[index] == math.inf else block.at[index],
-                )
-                for block, fresh in family.fresh(now)
-                for index in fresh
-            ]
-            if series:
-                taken.append((metric, tuple(series)))
+            shown = [(block, index) for block, fresh in family.fresh(now) for index in fresh]
+            if shown:
+                taken.append((metric, tuple([family.series(block, index) for block, index in shown])))
         return tuple(taken)
 
     def page(self, now: float, numbers: Numbers = plainly) -> Page:

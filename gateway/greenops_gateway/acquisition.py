@@ -165,7 +165,7 @@ class Intake:
         self._judge.stepped(by)
         self._gaps.stepped(by)
         self._latest = 0.0
-        self._value.step(by)
+        self._value.at += by
         self._expire()
 
     def freshen(self, freshness: float) -> None:

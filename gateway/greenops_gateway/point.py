@@ -175,6 +175,10 @@ def patience(link: Link, devices: Iterable[Device]) -> float:
     return max(SHORTEST_PATIENCE, STALE_AFTER_POLLS * slowest + link.timeout, 2 * link.connect_timeout)
 
 
+_new = tuple.__new__
+"""Of a named tuple it takes a third of the time that the name does, and every value there is comes by here."""
+
+
 @dataclass(frozen=True, slots=True)
 class PointSeries:
     """Where a point's samples go: metric and labels, and the way to the base unit."""
@@ -185,7 +189,7 @@ class PointSeries:
 
     def sample(self, value: float, at: float, quality: Quality = Quality.GOOD, reason: Reason = Reason.NONE) -> Sample:
         """A sample from *value* in the point's own unit."""
-        return Sample(self.metric, self.labels, self.to_base.to_base(value), at, quality, reason)
+        return _new(Sample, (self.metric, self.labels, self.to_base.to_base(value), at, quality, reason))
 
     def bad(self, reason: Reason, at: float) -> Sample:
         """A sample that says only that there is no value, and why."""

@@ -59,6 +59,9 @@ def test_variables_begin_with_the_data_source_and_offer_all_on_every_change_of_t
     for variable in others:
         assert variable["datasource"] == SOURCE
         assert variable["refresh"] == 2
+        if variable["name"] == "instance":
+            assert (variable["includeAll"], variable["multi"]) == (False, False), "an address is one"
+            continue
         assert variable["includeAll"]
         assert variable["multi"]
         assert variable["allValue"] == ".*", "a series with an empty label must not vanish under All"
@@ -183,6 +186,7 @@ def test_the_first_panels_are_the_answer_and_the_last_explains() -> None:
 def test_a_link_opens_a_board_that_knows_the_variable() -> None:
     variables = {board.uid: {variable.name for variable in board.variables} for board in ALL}
     found = [url for _, panel in panels("table") for url in re.findall(r"'url': '([^']+)'", str(panel["fieldConfig"]))]
+    found = [url for url in found if not url.startswith("http://${instance}/")]  # followed on a running whole
     assert found
     for url in found:
         match = re.fullmatch(r"/d/([\w-]+)\?.*&var-(\w+)=\$\{__value\.raw\}", url)

@@ -239,8 +239,31 @@ def becomes(api: QueryApi, expr: str, wanted: float, **labels: str) -> None:
     pytest.fail(f"never {wanted}, but {values}: {expr}")
 
 
+def followed(api: QueryApi) -> list[str]:
+    """The points that links to a value's origin lead to, filled in as Grafana does for one point now."""
+    boards = yaml.safe_dump([to_grafana(board) for board in ALL], width=10_000)
+    links = sorted(set(re.findall(r"http://\$\{instance\}\S+", boards)))
+    assert len(links) == 2
+    (instance,) = api.api("label/instance/values", **{"match[]": "greenops_journal_samples_total"})
+    filled = {
+        "instance": instance,
+        "__data.fields.Device": "analyser-1",
+        "__data.fields.Point": "so2",
+        "__field.labels.device": "analyser-1",
+        "__field.labels.point": "so2",
+        "__value.time": str(int(time.time() * 1000)),
+    }
+    found = []
+    for link in links:
+        url = re.sub(r"\$\{([^}]+)\}", lambda name: filled[name[1]], link)
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            found.append(yaml.safe_load(reply.read())["sample"]["point"])
+    return found
+
+
 def test_every_panel_shows_data_and_tells_invalid_from_silent(whole: Whole) -> None:
     assert settled(whole.api) == []
+    assert followed(whole.api) == ["analyser-1/so2", "analyser-1/so2"]
 
     state = str(compliance())
     becomes(whole.api, state, 0, parameter="SO2", averaging=AVERAGING)

@@ -29,12 +29,14 @@ from greenops_dashboards.promql import (
     within,
 )
 from greenops_dashboards.style import BAD, INVALID, QUALITY, UP, WARNING, Ladder, ladder
-from greenops_dashboards.table import Column, table
-from greenops_dashboards.variable import DEVICE, SITE, STACK
+from greenops_dashboards.table import Column, Page, table
+from greenops_dashboards.variable import DEVICE, SITE, STACK, TRACED_AT
 
 UID = "greenops-gateway"
 VARIABLES = (SITE, STACK, DEVICE)
 of = within(*VARIABLES)
+TRACE = "Where this value comes from"
+TRACED = f"http://${{{TRACED_AT.name}}}/journal/trace?id="
 
 NO_GATEWAY = "No gateway reports: is it running, and has it devices configured?"
 NO_TRAFFIC = "Nothing was asked of any device in this time"
@@ -183,6 +185,7 @@ DETAIL = (
         ),
         labels={"site": "Site", "stack": "Stack", "device": "Device", "point": "Point", "reason": "Reason"},
         no_value="",
+        links=(Page("point", TRACE, TRACED + "${__data.fields.Device}/${__data.fields.Point}@now"),),
         height=12,
     ),
     timeseries(
@@ -192,6 +195,7 @@ DETAIL = (
         Query(age(highest(of(c.POINT_LAST_SAMPLE), *POINT)), "{{stack}} {{device}} {{point}}"),
         unit=unit.SECONDS,
         thresholds=GAP,
+        links=((TRACE, TRACED + "${__field.labels.device}/${__field.labels.point}@${__value.time}"),),
         no_value=NO_GATEWAY,
     ),
     timeseries(
@@ -285,6 +289,7 @@ DETAIL = (
         (
             "A device that does not answer is red; where nothing is drawn, the gateway itself is silent.",
             "An empty reading is a bad one.",
+            "The name of a point, or a moment of its age, leads to the gateway's trace of that value.",
         ),
     ),
 )
@@ -293,7 +298,7 @@ BOARD = Board(
     uid=UID,
     title="GreenOps / Gateway health",
     question="Does every device answer, and does every point give values that can be used?",
-    variables=VARIABLES,
+    variables=(*VARIABLES, TRACED_AT),
     alerts=firing(of_board(UID), *VARIABLES),
     panels=ANSWER + TREND + DETAIL,
     span="3h",

@@ -185,11 +185,19 @@ def _where(given: argparse.Namespace) -> dict[str, object]:
 
 
 def moment(text: str, now: float) -> float:
-    """Unix seconds of a date, of a time with its zone, or of how long before *now* something was; else ConfigError.
+    """Unix seconds of a date, of a time with its zone, of ``now``, or of how long before that; else ConfigError.
+
+    Thirteen digits are Unix milliseconds, as links of Grafana write a time.
 
     >>> moment("2026-01-01", 0), moment("2026-01-01T01:00:00+01:00", 0), moment("1h", 10_000)
     (1767225600.0, 1767225600.0, 6400.0)
+    >>> moment("1767225600000", 0), moment("now", 10_000.0)
+    (1767225600.0, 10000.0)
     """
+    if text == "now":
+        return now
+    if re.fullmatch(r"[0-9]{13}", text):
+        return int(text) / 1000
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         text += "T00:00:00Z"
     return instant(text) if text[4:5] == "-" else now - duration(text)
