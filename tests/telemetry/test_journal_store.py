@@ -247,6 +247,16 @@ def test_the_time_for_which_nothing_ran_is_noted_with_the_first_commit(store: St
         assert list(again.notes(Kind.GAP)) == [(51, gap)]
 
 
+def test_the_time_for_which_nothing_ran_ends_with_the_start_when_a_note_comes_before_any_sample(store: Store) -> None:
+    fill(store, 1)
+    now = [row(50).received + 5.0]
+    store.close()
+    with Store.open(store.directory, Bounds(), lambda: now[0]) as again:
+        now[0] += 0.2  # by then a sample was received, and waits for its commit
+        again.commit(Columns(), [(Kind.CONFIGURATION, {"hash": "a"})])
+        assert [note["to"] for _, note in again.notes(Kind.GAP)] == [row(50).received + 5.0]
+
+
 def test_a_bound_lets_the_oldest_segments_go_and_says_what_went(tmp_path: Path) -> None:
     bounds = Bounds(segment=4096, size=20_000)
     with Store.open(tmp_path, bounds, lambda: LATER) as store:

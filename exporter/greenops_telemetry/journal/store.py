@@ -53,6 +53,7 @@ class Store:
     def __init__(self, directory: Path, bounds: Bounds, clock: Callable[[], float], state: State, lock: int) -> None:
         self.state = state
         self.directory, self._clock, self._lock = directory, clock, lock
+        self._began = clock()
         damages = Damages(directory / "damaged", state, clock, writes=lock >= 0)
         self.damage: Mapping[str, int] = damages.counters
         self._damages = damages
@@ -255,7 +256,8 @@ class Store:
         """The time for which this program did not run, once after it starts."""
         if self._silent_since is None:
             return []
-        until = min(columns.received, default=self._clock())
+        # A sample that is already on its way was received before now.
+        until = min(columns.received, default=self._began)
         return [(Kind.GAP, {"why": "not running", "from": self._silent_since, "to": until})]
 
     def _keep_series(self) -> None:
