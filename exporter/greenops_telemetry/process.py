@@ -14,15 +14,22 @@ from greenops_core.errors import ConfigError, DeviceError
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class _Line(logging.Formatter):
+    """An event as a program's other lines are: the level in small letters."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging calls it
+        return f"{record.levelname.lower()} {record.name}: {record.message}"
+
+
 def ended(program: str, work: Callable[[], int]) -> int:
     """The exit code of *program*, which does *work*: the code that it gives, or that of the error, told on stderr.
 
     A configuration error is 2, a device error or a full disk 1; Ctrl-C is 0, and so is a reader that has had enough,
     such as ``head``.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    for level in (logging.INFO, logging.WARNING, logging.ERROR):
-        logging.addLevelName(level, logging.getLevelName(level).lower())
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Line())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     code = 0
     try:
         try:
