@@ -291,7 +291,7 @@ EMISSION_AVERAGE = Metric(
     "emission_average",
     GAUGE,
     UNITLESS,
-    "Rolling average over the limit's averaging period, in the permit's unit. Absent while not valid.",
+    "Average over the limit's averaging period, in the permit's unit. Absent while not valid.",
     (*_LIMIT, "unit"),
 )
 EMISSION_LIMIT_RATIO = Metric(
@@ -306,6 +306,75 @@ EMISSION_AVERAGE_VALID = Metric(
 )
 EMISSION_AVERAGE_COVERAGE = Metric(
     "emission_average_coverage", GAUGE, RATIO, "Share of the averaging period that holds usable data.", _LIMIT
+)
+EMISSION_AVERAGE_PROJECTED = Metric(
+    "emission_average_projected",
+    GAUGE,
+    UNITLESS,
+    "Highest average that falls due within one averaging period at the present rate, in the permit's unit.",
+    (*_LIMIT, "unit"),
+)
+EMISSION_MEAN_ALLOWED = Metric(
+    "emission_mean_allowed",
+    GAUGE,
+    UNITLESS,
+    "Highest mean that keeps every average due within one averaging period at or below the limit, in its unit. "
+    "0 when none does.",
+    (*_LIMIT, "unit"),
+)
+EMISSION_EXCEEDANCE_DUE = Metric(
+    "emission_exceedance_due",
+    GAUGE,
+    SECOND,
+    "Time until the average passes its limit at the present rate. Absent when it does not.",
+    _LIMIT,
+)
+
+# -- hours of stacks, once they are closed --
+_HOUR = ("site", "stack")
+EMISSION_HOUR = Metric(
+    "emission_hour",
+    GAUGE,
+    UNITLESS,
+    "Value of the last closed hour, in the unit of the label; measured, never substituted. Absent while not valid.",
+    (*_HOUR, "parameter", "unit"),
+)
+EMISSION_HOUR_VALID = Metric(
+    "emission_hour_valid", GAUGE, UNITLESS, "Whether the last closed hour is valid, 0 or 1.", (*_HOUR, "parameter")
+)
+EMISSION_HOUR_OPERATING = Metric(
+    "emission_hour_operating", GAUGE, RATIO, "Share of the last closed hour in which the plant operated.", _HOUR
+)
+EMISSION_HOUR_END = Metric(
+    "emission_hour_end_timestamp", GAUGE, SECOND, "When the last closed hour ended, Unix time.", _HOUR
+)
+EMISSION_HOUR_LAG = Metric(
+    "emission_hour_lag", GAUGE, SECOND, "How much later than due the next hour is closed; 0 when none is due.", _HOUR
+)
+EMISSION_HOUR_REVISIONS = Metric(
+    "emission_hour_revisions", COUNTER, UNITLESS, "Closed hours that were closed once more: late samples.", _HOUR
+)
+
+# -- plant: reports to authorities ------------------------------------------------------------------------------------
+REPORT_SUBMISSIONS_PENDING = Metric(
+    "report_submissions_pending", GAUGE, UNITLESS, "Reports prepared or approved, and not sent yet.", ("site",)
+)
+REPORT_SUBMISSIONS_FAILED = Metric(
+    "report_submissions_failed", GAUGE, UNITLESS, "Approved reports of which the last sending failed.", ("site",)
+)
+REPORT_SUBMISSION_AGE = Metric(
+    "report_submission_oldest_age",
+    GAUGE,
+    SECOND,
+    "Time since the oldest report that is not sent was prepared. Absent when none waits.",
+    ("site",),
+)
+REPORT_SUBMISSION_DEADLINE = Metric(
+    "report_submission_deadline_timestamp",
+    GAUGE,
+    SECOND,
+    "End of the nearest last day (UTC) of a report that is not sent, Unix time. Absent when none waits.",
+    ("site",),
 )
 
 # -- carbon budgets and factors ---------------------------------------------------------------------------------------
