@@ -8,10 +8,16 @@ before until then: a block that has only just begun is not yet missing data.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from statistics import fmean
 from typing import NamedTuple
 
+from greenops_gateway.cems.decimals import exact
+from greenops_gateway.cems.limit_outlook import Expected, Outlook, Rate, outlook
+
 BLOCKS = 20
+RECENT = 5
+"""Blocks whose mean is the present rate: a quarter of the period."""
 
 
 class Average(NamedTuple):
@@ -51,6 +57,28 @@ class RollingAverage:
             last -= 1
         held = [self._blocks[block] for block in range(last - BLOCKS + 1, last + 1) if block in self._blocks]
         return Average(fmean(total / count for total, count in held) if held else None, len(held) / BLOCKS)
+
+    def outlook(self, limit: float, now: float) -> Outlook | None:
+        """Where the mean is going within one period, its time in blocks; none without a recent sample."""
+        last = int(now // self._length)
+        if last not in self._blocks:
+            last -= 1
+        held = [self._blocks.get(block) for block in range(last - BLOCKS + 1, last + 1)]
+        means = [None if sums is None else sums[0] / sums[1] for sums in held]
+        recent = [mean for mean in means[-RECENT:] if mean is not None]
+        if not recent:
+            return None
+        due: list[Expected] = []
+        total, count = 0.0, 0
+        for remaining in range(BLOCKS, 0, -1):  # what falls due last has least of what is done in it
+            due.append(Expected(exact(total), Decimal(count), Decimal(remaining)))
+            if (mean := means[remaining - 1]) is not None:
+                total, count = total + mean, count + 1
+        return outlook(reversed(due), exact(limit), Rate(exact(fmean(recent))))
+
+    def seconds(self, blocks: Decimal) -> float:
+        """How long *blocks* last."""
+        return float(blocks) * self._length
 
     def _forget(self, current: int) -> None:
         """Drop what is too old and, after the clock was set back, what would count as new once more."""
