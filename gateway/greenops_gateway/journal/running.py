@@ -74,6 +74,11 @@ class Journal:
         self._sent_to: set[str] = set()
         self._readers: dict[str, Reader] = {}
 
+    @property
+    def store(self) -> Store:
+        """What lies on disk, for who only reads."""
+        return self._store
+
     async def take(self, config: Gateway, who: str = GATEWAY) -> list[str]:
         """Send to the sinks of *config*, and put down what the gateway works by. What changed of the sinks, in words.
 

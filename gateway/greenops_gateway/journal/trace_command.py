@@ -11,6 +11,8 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from greenops_core.errors import ConfigError
+from greenops_gateway.emissions import words
+from greenops_gateway.emissions.section import BESIDE
 from greenops_gateway.journal.audit import plain, summary
 from greenops_gateway.journal.look import looking
 from greenops_gateway.journal.trace import set_keys
@@ -31,16 +33,26 @@ def trace(given: argparse.Namespace, say: Say) -> int:
     Raises:
         ConfigError: there is no such sample, or no journal.
     """
-    found = _traced(where(given.config, given.directory).directory, given.id)
-    say(json.dumps(found, indent=2) if given.json else "\n".join(lines(found)))
+    if given.id.startswith(words.PREFIX):
+        from greenops_gateway.emissions import lineage  # noqa: PLC0415  # all equations, where they are wanted
+
+        place = words.where(given.config, given.directory)
+        found = _traced(place.journal, given.id, place.ledger)
+        say(json.dumps(found, indent=2) if given.json else "\n".join(lineage.lines(found)))
+    else:
+        found = _traced(where(given.config, given.directory).directory, given.id)
+        say(json.dumps(found, indent=2) if given.json else "\n".join(lines(found)))
     return 1 if found["doubts"] else 0
 
 
 class Page:
-    """``GET /journal/trace?id=ID`` of a gateway whose journal lies in *directory*: one look at a time, in a thread."""
+    """``GET /journal/trace?id=ID`` of a gateway whose journal lies in *directory*: one look at a time, in a thread.
 
-    def __init__(self, directory: Path) -> None:
-        self._directory, self._one = directory, asyncio.Lock()
+    *ledger* is where its closed hours lie.
+    """
+
+    def __init__(self, directory: Path, ledger: Path | None = None) -> None:
+        self._directory, self._ledger, self._one = directory, ledger or directory / BESIDE, asyncio.Lock()
 
     async def respond(self, request: Request) -> Answer:
         """The trace as JSON, or why there is none."""
@@ -49,7 +61,7 @@ class Page:
             return _answer(400, {"error": f"say which: {PAGE}?id=17, or ?id=device/point@TIME"})
         try:
             async with self._one:
-                found = await asyncio.to_thread(_traced, self._directory, given[0])
+                found = await asyncio.to_thread(_traced, self._directory, given[0], self._ledger)
         except ConfigError as error:
             return _answer(404, {"error": str(error)})
         return _answer(200, found)
@@ -106,10 +118,14 @@ def _formula(formula: Traced | None) -> Iterator[str]:
         yield f"  gives {formula['result']!r} in base units, the same bit for bit"
 
 
-def _traced(directory: Path, asked: str) -> Traced:
+def _traced(directory: Path, asked: str, ledger: Path | None = None) -> Traced:
     """Raises ConfigError."""
     try:
         with looking(directory) as look:
+            if ledger is not None and asked.startswith(words.PREFIX):
+                from greenops_gateway.emissions import lineage  # noqa: PLC0415  # the same
+
+                return lineage.traced(look, ledger, asked)
             return traced(look, asked)
     except OSError as error:
         raise ConfigError(f"the journal in {directory} cannot be read: {error}") from None
