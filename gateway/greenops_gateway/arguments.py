@@ -6,8 +6,13 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
+from greenops_gateway.emissions.hour_words import add_hour
+from greenops_gateway.emissions.words import add_hours
 from greenops_gateway.journal.audit import add_audit
 from greenops_gateway.journal.words import add_journal, add_trace
+from greenops_gateway.limit_command import add_limits
+from greenops_gateway.qa.words import add_cems, add_qa
+from greenops_gateway.regulatory.command import add_report
 from greenops_gateway.simulator.control import DEFAULT_CONTROL
 from greenops_gateway.simulator.process import SCENARIOS
 
@@ -31,6 +36,7 @@ afterwards, from what the journal kept (section journal in the file):
   greenops-gateway journal status              does it add up? what is owed to whom?
   greenops-gateway trace analyser-1/so2@2026-11-21T10:00:00Z
   greenops-gateway audit verify
+  greenops-gateway hours list --quarter 2026-1 closed hours (section emissions), and what they came from
 
 exit codes: 0 ended as asked, 1 a point is bad or nobody answers, 2 wrong usage or configuration
 """
@@ -84,6 +90,12 @@ def parser() -> argparse.ArgumentParser:
     add_audit(commands)
     add_journal(commands)
     add_trace(commands)
+    add_report(commands)
+    add_limits(commands)
+    add_hour(commands)
+    add_hours(commands)
+    add_qa(commands)
+    add_cems(commands)
     _simulate(commands)
     commands.add_parser("profiles", help="list the profiles that can be used here")
     commands.add_parser("schema", help="print the JSON Schema of gateway.yml, for editors")

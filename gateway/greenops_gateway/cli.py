@@ -19,11 +19,12 @@ from greenops_core.address import address, chosen
 from greenops_core.duration import duration
 from greenops_core.errors import ConfigError, ConfigErrors, within
 from greenops_core.table import aligned
-from greenops_gateway import commissioning, link, profile, tools
+from greenops_gateway import commissioning, limit_command, link, profile, tools
 from greenops_gateway.arguments import parser
 from greenops_gateway.configuration import json_schema, load
 from greenops_gateway.gateway import NAME, PORT_VARIABLE, running
 from greenops_gateway.journal import audit
+from greenops_gateway.regulatory.command import report
 from greenops_gateway.simulator import script as scripts
 from greenops_gateway.simulator.control import controlling, scenario, switch
 from greenops_gateway.simulator.process import Plant
@@ -44,7 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(given: argparse.Namespace) -> int:
-    answering = {"check": _check, "read": _read, "audit": _audit, "journal": _journal, "trace": _trace}
+    answering = {
+        "check": _check,
+        "read": _read,
+        "audit": _audit,
+        "journal": _journal,
+        "trace": _trace,
+        "hour": _hour,
+        "hours": _hours,
+        "limits": _limits,
+        "qa": _qa,
+        "cems": _qa,
+        "report": _report,
+    }
     if given.command in answering:
         return answering[given.command](given)
     match given.command:
@@ -184,10 +197,39 @@ def _journal(given: argparse.Namespace) -> int:
         print(end="\r\x1b[K" if sys.stderr.isatty() else "", file=sys.stderr)
 
 
+def _qa(given: argparse.Namespace) -> int:
+    from greenops_gateway.qa import command, record  # noqa: PLC0415  # the same
+
+    if given.records == "record":
+        return record.record(given, print)
+
+    return command.qa(given, print)
+
+
+def _limits(given: argparse.Namespace) -> int:
+    return limit_command.limits(given, print)
+
+
 def _trace(given: argparse.Namespace) -> int:
     from greenops_gateway.journal import trace_command  # noqa: PLC0415  # the same
 
     return trace_command.trace(given, print)
+
+
+def _hour(given: argparse.Namespace) -> int:
+    from greenops_gateway.emissions import hour_command  # noqa: PLC0415  # the same
+
+    return hour_command.hour(given, print)
+
+
+def _hours(given: argparse.Namespace) -> int:
+    from greenops_gateway.emissions import command  # noqa: PLC0415  # the same
+
+    return command.hours(given, print)
+
+
+def _report(given: argparse.Namespace) -> int:
+    return report(given, print)
 
 
 def _write(path: Path, text: str) -> None:

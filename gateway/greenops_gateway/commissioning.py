@@ -71,7 +71,25 @@ def warnings(config: Gateway) -> Iterator[str]:
         told += [(device.name, line) for device in way.devices for line in device.explain()]
         yield from (f"{name}: {line.removeprefix(WARNING)}" for name, line in told if line.startswith(WARNING))
     yield from _unwritable(config)
+    yield from _unconfirmed(config)
+    yield from _unjudged(config)
     yield from _likely_mistakes(config)
+
+
+def _unconfirmed(config: Gateway) -> Iterator[str]:
+    """Limits whose figure nobody compared with its source yet."""
+    for limit in config.limits:
+        if not limit.confirmed:
+            what = f"limit {limit.stack}/{limit.parameter} over {limit.over}: {limit.limit:g} {limit.unit}"
+            yield f"{what} by {limit.clause or limit.from_}: {limit.note}; compare it, and write confirmed: true"
+
+
+def _unjudged(config: Gateway) -> Iterator[str]:
+    """Limits on closed hours where no hour is closed."""
+    for limit in config.limits:
+        if limit.is_hourly and config.emissions is None:
+            what = f"limit {limit.stack}/{limit.parameter} over {limit.over} is judged by closed hours"
+            yield f"{what}, and none are closed; add a section 'emissions', or name device and point"
 
 
 def _unwritable(config: Gateway) -> Iterator[str]:
@@ -137,8 +155,8 @@ def explained(config: Gateway) -> Iterator[str]:
                 limit.stack,
                 limit.parameter,
                 f"{limit.limit:g} {limit.unit}",
-                f"{limit.averaging}",
-                f"{limit.device}/{limit.point}",
+                limit.over,
+                limit.source,
                 f"{limit.minimum_coverage:.0%} coverage",
             )
             for limit in config.limits

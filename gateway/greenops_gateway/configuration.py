@@ -12,8 +12,9 @@ import msgspec
 
 from greenops_core.address import Address
 from greenops_core.errors import ConfigError, ConfigErrors, Mistakes, nearest, within
-from greenops_gateway import plugin, profile
+from greenops_gateway import limit_library, plugin, profile
 from greenops_gateway.derived import Derived, check_all
+from greenops_gateway.emissions.section import Emissions
 from greenops_gateway.limit import Limit
 from greenops_gateway.plugin import Plugin
 from greenops_gateway.point import Device, Link, Name, Owner
@@ -30,7 +31,8 @@ SPOILT = 20
 class File(Section, frozen=True, kw_only=True):
     """gateway.yml as it stands. *site* is the plant; *listen* is where /metrics is answered, HOST:PORT.
 
-    *journal* is where each sample is kept before it is shown, *sinks* is who is sent all of them.
+    *journal* is where each sample is kept before it is shown, *sinks* is who is sent all of them, *emissions* are the
+    stacks of which hours are closed from it.
     """
 
     site: Name
@@ -42,6 +44,7 @@ class File(Section, frozen=True, kw_only=True):
     otlp: Otlp | None = None
     journal: Journal | None = None
     sinks: Sinks = msgspec.field(default_factory=dict)
+    emissions: Emissions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Gateway:
     otlp: Otlp | None = None
     journal: Journal | None = None
     sinks: Sinks = field(default_factory=dict)
+    emissions: Emissions | None = None
     unused: tuple[str, ...] = ()
 
     @property
@@ -97,11 +101,16 @@ def parse(raw: object, beside: Path) -> Gateway:
         ConfigError: with the path to the offending key; ConfigErrors: several of them.
     """
     mistakes = Mistakes()
+    if isinstance(raw, dict) and "limits" in raw:
+        raw = {**raw, "limits": limit_library.completed(_list(raw["limits"]), mistakes) or raw["limits"]}
+    without = {("limits", error.path[1]) for error in mistakes.errors}
     file: File | None = None
     try:
         file = convert_all(raw, File)
     except ConfigError as error:
         mistakes.keep(error)
+    # A limit that takes its keys from nowhere lacks them all, which is told already.
+    mistakes.errors = [error for error in mistakes.errors if error.path not in without]
     # What is right is looked at all the same, so that one mistake hides no other.
     sections = raw if isinstance(raw, dict) else {}
     links, devices = _mapping(sections.get("links")), _list(sections.get("devices"))
@@ -110,6 +119,7 @@ def parse(raw: object, beside: Path) -> Gateway:
         mistakes.errors.append(ConfigError("a gateway needs at least one device", ("devices",)))
     if file is not None:
         _check_sinks(file, mistakes)
+        _check_emissions(file, ways, mistakes)
     if devices:
         _check_rest(sections, ways, mistakes)
     mistakes.errors = _once(mistakes.errors, devices)
@@ -124,13 +134,17 @@ def parse(raw: object, beside: Path) -> Gateway:
         file.otlp,
         file.journal,
         file.sinks,
+        file.emissions,
         unused=tuple(name for name in file.links if name not in {way.name for way in ways}),
     )
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of gateway.yml with the links and devices of all installed protocols."""
+    from greenops_gateway.cems.plan_check import with_bare_numbers  # noqa: PLC0415  # all equations, where wanted
+
     whole = schema(File)
+    with_bare_numbers(whole)
     kinds: dict[str, list[dict[str, Any]]] = {"links": [], "devices": []}
     for name in plugin.known():
         protocol = plugin.load(name)
@@ -147,6 +161,9 @@ def json_schema() -> dict[str, Any]:
     properties = whole["$defs"]["File"]["properties"]
     properties["links"]["additionalProperties"] = {"oneOf": kinds["links"]}
     properties["devices"]["items"] = {"anyOf": kinds["devices"]}
+    limit = whole["$defs"]["Limit"]
+    own = [key for key in limit["required"] if key != "stack"]
+    limit |= {"required": ["stack"], "anyOf": [{"required": [limit_library.FROM]}, {"required": own}]}
     return whole
 
 
@@ -284,6 +301,23 @@ def _check_sinks(file: File, mistakes: Mistakes) -> None:
         delivery.check(file.sinks)
 
 
+def _check_emissions(file: File, ways: tuple[Way, ...], mistakes: Mistakes) -> None:
+    """The plans, when every device is right: what they read may be of one that is not."""
+    if file.emissions is None:
+        return
+    if file.journal is None:
+        mistakes.errors.append(
+            ConfigError("hours are closed from what the journal keeps; add a section 'journal'", ("emissions",))
+        )
+    if not mistakes.errors:
+        owners: Iterable[Owner] = (*(device for way in ways for device in way.devices), *file.derived)
+        with mistakes.within("emissions"):
+            file.emissions.check({owner.name: owner for owner in owners})
+        with mistakes.within():
+            if not mistakes.errors:
+                file.emissions.check_limits(file.limits)
+
+
 def _check_rest(sections: Mapping[Any, Any], ways: tuple[Way, ...], mistakes: Mistakes) -> None:
     """What is derived, and the limits. What needs a device that is wrong itself is not judged."""
     known: dict[str, Owner] = {device.name: device for way in ways for device in way.devices}
@@ -318,13 +352,13 @@ def _check_limits(
     limits: Mapping[int, Limit], devices: Mapping[str, Owner], wrong: Collection[str], mistakes: Mistakes
 ) -> None:
     """*limits* by their place in the file."""
-    seen: dict[tuple[str, str, float], int] = {}
+    seen: dict[tuple[str, str, str], int] = {}
     for index, limit in limits.items():
         with mistakes.within("limits", index):
-            key = (limit.stack, limit.parameter, limit.averaging)
+            key = (limit.stack, limit.parameter, limit.over)
             if key in seen:
                 raise ConfigError(
-                    f"stack '{limit.stack}' has a limit for '{limit.parameter}' over {limit.averaging} already: "
+                    f"stack '{limit.stack}' has a limit for '{limit.parameter}' over {limit.over} already: "
                     f"limits[{seen[key]}]",
                     ("parameter",),
                 )

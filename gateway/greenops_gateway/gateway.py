@@ -34,6 +34,7 @@ from greenops_telemetry.otlp import pushing
 from greenops_telemetry.server import Routes, serve
 
 if TYPE_CHECKING:
+    from greenops_gateway.emissions.run import Hours
     from greenops_gateway.journal.running import Journal
 
 log = logging.getLogger(__name__)
@@ -63,16 +64,20 @@ class Gate:
         group: asyncio.TaskGroup,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
+        *,
         journal: Journal | None = None,
+        hours: Hours | None = None,
     ) -> None:
         self.config: Gateway | None = None
         self.clock = clock
-        self._live, self._group, self._journal = live, group, journal
+        self._live, self._group, self._journal, self._hours = live, group, journal, hours
         self._keeping = Keeping() if journal is None else journal.keeping
         self._watch = ClockWatch(clock, monotonic)
         self._running: dict[str, Running] = {}
         self._derivations = Derivations(live, self._keeping)
         self._limits = LimitWatches(live)
+        if hours is not None:
+            hours.limits = self._limits
 
     @property
     def acquisitions(self) -> list[Acquisition]:
@@ -95,10 +100,13 @@ class Gate:
             for key in ("site", "listen", "otlp", "journal"):
                 if getattr(self.config, key) != getattr(config, key):
                     raise ConfigError("cannot be changed while the gateway runs; restart it", (key,))
+            if (self.config.emissions is None) != (config.emissions is None):
+                raise ConfigError("cannot begin or end while the gateway runs; restart it", ("emissions",))
         sinks = [] if self._journal is None else await self._journal.take(config, who)
         # A name may go from one to the other: what ends goes first, for what begins may have the same series.
         computed = [*self._derivations.leave(config), *self._limits.leave(config.limits)]
-        told = [*await self._swap(config), *computed, *sinks]
+        hours = [] if self._hours is None else self._hours.take(config)
+        told = [*await self._swap(config), *computed, *sinks, *hours]
         now = self.clock()
         self._derivations.take(config, now)
         self._limits.take(config.limits, config.site, now)
@@ -125,6 +133,8 @@ class Gate:
             acquisition.tick()
         self._derivations.tick(now, trusted=trusted)
         self._limits.evaluate(now)
+        if self._hours is not None:
+            self._hours.tick(now)
 
     def trusted(self, now: float) -> bool:
         """Whether the clock is; that it was set has its consequences before anything else is timed by it."""
@@ -196,11 +206,15 @@ async def _stop(links: Iterable[Running]) -> None:
 
 @asynccontextmanager
 async def acquiring(
-    config: Gateway, live: Live, clock: Callable[[], float] = time.time, journal: Journal | None = None
+    config: Gateway,
+    live: Live,
+    clock: Callable[[], float] = time.time,
+    journal: Journal | None = None,
+    hours: Hours | None = None,
 ) -> AsyncIterator[Gate]:
     """Every device of *config* feeds *live*, by way of *journal* where there is one, while the context lasts."""
     async with asyncio.TaskGroup() as group:
-        gate = Gate(live, group, clock, journal=journal)
+        gate = Gate(live, group, clock, journal=journal, hours=hours)
         await gate.take(config)
         ticking = group.create_task(_ticking(gate), name="tick")
         try:
@@ -233,7 +247,9 @@ async def running(
         serve(live, program, listen, PORT_VARIABLE, {"/-/reload": {"POST": reloads.page}, **_pages(config)}),
         pushing(config.otlp, live, program()),
         _journal(config, live, program()) as journal,
-        acquiring(config, live, journal=journal) as gate,
+        _hours(config, live, journal, program()) as hours,
+        _submissions(config, live),
+        acquiring(config, live, journal=journal, hours=hours) as gate,
         reloads.of(gate),
     ):
         yield reloads.ask
@@ -245,7 +261,9 @@ def _pages(config: Gateway) -> Routes:
         return {}
     from greenops_gateway.journal.trace_command import PAGE, Page  # noqa: PLC0415  # as below
 
-    return {PAGE: {"GET": Page(Path(config.journal.directory)).respond}}
+    directory = Path(config.journal.directory)
+    ledger = None if config.emissions is None else config.emissions.place(directory)
+    return {PAGE: {"GET": Page(directory, ledger).respond}}
 
 
 @asynccontextmanager
@@ -258,6 +276,34 @@ async def _journal(config: Gateway, live: Live, program: Program) -> AsyncIterat
 
     async with journalling(config.journal, config.site, live, program) as journal:
         yield journal
+
+
+@asynccontextmanager
+async def _hours(config: Gateway, live: Live, journal: Journal | None, program: Program) -> AsyncIterator[Hours | None]:
+    if config.emissions is None or journal is None:
+        yield None
+        return
+    from greenops_gateway.emissions.run import Hours, closing_hours  # noqa: PLC0415  # as above
+
+    hours = Hours(journal.store, live, version=program.version, clock=time.time, trusted=lambda: journal.trusted)
+    async with closing_hours(hours):
+        yield hours
+
+
+@asynccontextmanager
+async def _submissions(config: Gateway, live: Live) -> AsyncIterator[None]:
+    if config.journal is None:
+        yield
+        return
+    from greenops_gateway.regulatory.submission_metrics import SubmissionMetrics  # noqa: PLC0415  # as above
+
+    metrics = SubmissionMetrics(Path(config.journal.directory), live, config.site)
+    telling = asyncio.create_task(metrics.tell(), name="submissions")
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 async def _ticking(gate: Gate) -> None:

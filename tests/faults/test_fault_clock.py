@@ -11,7 +11,6 @@ import pytest
 
 from faults.whole_plant import LINKS, POLL, Clock, Whole, series, whole
 from greenops_core.catalogue import DEVICE_GAPS, EMISSION_AVERAGE, EMISSION_AVERAGE_VALID
-from greenops_core.duration import Duration
 from greenops_core.sample import Metric, Quality, Reason
 from greenops_gateway import clock as settling
 from greenops_gateway.limit import Limit, LimitWatch
@@ -137,7 +136,7 @@ async def test_devices_whose_clock_is_an_hour_fast_are_doubted_alone(tmp_path: P
 
 def test_after_an_hour_back_an_average_without_samples_is_not_valid_within_its_own_period() -> None:
     live, now = Live(), 2e9
-    limit = Limit(stack="s", parameter="X", device="d", point="x", limit=1.0, unit="mg/m3", averaging=Duration(60.0))
+    limit = Limit(stack="s", parameter="X", device="d", point="x", limit=1.0, unit="mg/m3", averaging="1m")
     watch = LimitWatch(limit, "plant", live, now)
     watch.stepped(now - HOUR)
     for later, expected in ((59.0, []), (60.0, [0.0])):
