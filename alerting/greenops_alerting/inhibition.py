@@ -30,7 +30,7 @@ class Inhibition:
 
 
 CAUSES: tuple[Inhibition, ...] = (
-    Inhibition("EmissionLimitExceeded", ("EmissionLimitApproaching",), LIMIT),
+    Inhibition("EmissionLimitExceeded", ("EmissionLimitApproaching", "EmissionExceedancePredicted"), LIMIT),
     Inhibition("GatewayDown", ("DeviceConnectionLost", "EmissionDataGap"), _SITE),
     Inhibition("DeviceConnectionLost", ("EmissionAverageInvalid",), _STACK),
     Inhibition("DeviceConnectionLost", ("EmissionDataGap", "PointBad", "DeviceErrors"), _DEVICE),

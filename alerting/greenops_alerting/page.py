@@ -10,9 +10,9 @@ import msgspec
 WATCHDOG = "Watchdog"
 _WHERE = ("site", "stack", "device", "point", "sink", "parameter", "department", "period", "host", "collector", "zone")
 _WHERE_ELSE = ("program", "job", "instance", "rule_group", "integration")
-_FACTS = ("average", "limit", "over", "used", "data")
+_FACTS = ("average", "limit", "over", "used", "projected", "time_left", "allowed", "data")
 _OWN_LINES = {"summary", "description", "runbook_url", "dashboard_url"}
-_NAMES = {"over": "over by"}
+_NAMES = {"over": "over by", "time_left": "time left"}
 
 
 class Notice(msgspec.Struct, frozen=True):

@@ -29,7 +29,12 @@ RULE_FAILURES = Foreign("prometheus_rule_evaluation_failures_total", ("rule_grou
 NOTIFICATIONS = Foreign("alertmanager_notifications_total", ("integration",))
 NOTIFICATIONS_FAILED = Foreign("alertmanager_notifications_failed_total", ("integration", "reason"))
 
-FOREIGN: tuple[Foreign, ...] = (UP, RULE_FAILURES, NOTIFICATIONS, NOTIFICATIONS_FAILED)
+ALERTS = Foreign(
+    "ALERTS", ("alertname", "alertstate", "severity", "threshold", "site", "stack", "parameter", "averaging")
+)
+"""What Prometheus itself writes of alerts, with the labels of those that read themselves."""
+
+FOREIGN: tuple[Foreign, ...] = (UP, RULE_FAILURES, NOTIFICATIONS, NOTIFICATIONS_FAILED, ALERTS)
 """The closed list of metrics that are not ours."""
 
 SCRAPED: tuple[str, ...] = ("job", "instance")

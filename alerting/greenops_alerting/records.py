@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from greenops_alerting.promql import highest, last, over, select, total
 from greenops_alerting.rule import Record
-from greenops_alerting.thresholds import BURN, HELD, HISTORY_HOURS
+from greenops_alerting.thresholds import BURN, EMISSION, HELD, HISTORY_HOURS
 from greenops_core.catalogue import (
     BUDGET_CONSUMED,
     BUDGET_END,
     BUDGET_LIMIT,
     BUDGET_START,
+    EMISSION_AVERAGE_VALID,
     EMISSION_LIMIT_RATIO,
     HOST_COST,
     HOST_EMISSIONS,
@@ -35,11 +36,15 @@ INTERVAL_SECONDS = 60
 """How often department figures are recorded; sums over them count on it."""
 
 # -- emissions --------------------------------------------------------------------------------------------------------
+_RATIO = "site_stack_parameter_averaging:greenops_emission_limit_ratio:last"
+_NOT_VALID = f"{highest(LIMIT, select(EMISSION_AVERAGE_VALID))} == 0"
 EMISSION_RATIO = Record(
-    "site_stack_parameter_averaging:greenops_emission_limit_ratio:last",
-    f"{highest(LIMIT, select(EMISSION_LIMIT_RATIO))}\nor\n{last(EMISSION_LIMIT_RATIO, HELD, LIMIT)}",
+    _RATIO,
+    f"{highest(LIMIT, select(EMISSION_LIMIT_RATIO))}\nor\n{last(EMISSION_LIMIT_RATIO, HELD, LIMIT)}\nor\n"
+    f"last_over_time({_RATIO}[{HELD}]) > {EMISSION[-1]:g} and on ({', '.join(LIMIT)}) {_NOT_VALID}",
     LIMIT,
-    f"Average as a share of the limit; the last valid one, up to {HELD} old, while there is none.",
+    f"Average as a share of the limit; the last valid one, up to {HELD} old, while there is none. One over the limit "
+    "stands as long as data are not valid.",
 )
 
 _VALID_AT = "site_stack_parameter_averaging:greenops_emission_limit_ratio:timestamp"

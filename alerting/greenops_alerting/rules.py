@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import yaml
 
-from greenops_alerting import budget, emissions, fleet, gateway, journal, platform
+from greenops_alerting import budget, emissions, fleet, gateway, journal, platform, reports
 from greenops_alerting.annotation import template
 from greenops_alerting.rule import Alert, Group, Record
 from greenops_alerting.thresholds import NORMAL, Windows
@@ -68,6 +68,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "greenops-emissions": ("site", "stack", "parameter"),
     "greenops-gateway": ("site", "stack", "device"),
     "greenops-journal": ("site", "sink"),
+    "greenops-reports": ("site",),
 }
 """The dashboards by their identifier, and the variables that a link may set."""
 
@@ -78,6 +79,7 @@ def files(windows: Windows = NORMAL) -> dict[str, tuple[Group, ...]]:
         "emissions.yml": emissions.groups(windows),
         "gateway.yml": gateway.groups(windows),
         "journal.yml": journal.groups(windows),
+        "reports.yml": reports.groups(windows),
         "fleet.yml": fleet.groups(windows),
         "budget.yml": budget.groups(),
         "platform.yml": platform.groups(windows),

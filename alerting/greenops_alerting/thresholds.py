@@ -10,6 +10,13 @@ from dataclasses import dataclass
 EMISSION: tuple[float, ...] = (0.8, 0.9, 0.95, 1.0)
 """Shares of an emission limit: the last is the limit itself, the others are warnings."""
 
+EMISSION_CLEARS = 0.02
+"""How far below its share, in shares of the limit, an average must fall before an alert ends: one that dances around a
+share is told once."""
+
+EXCEEDANCE_WITHIN = "1d"
+"""How near a predicted exceedance must be to be told; a month's average at today's rate is no news yet."""
+
 BUDGET: tuple[float, ...] = (0.75, 0.9, 1.0)
 """Shares of a carbon budget: the last is the budget itself, the others are warnings."""
 
@@ -36,6 +43,9 @@ DEVICE_ERROR_SHARE = 0.1
 
 DELIVERY_DELAY = "30m"
 """How long a sample may wait for its receiver."""
+
+REPORT_DUE = "7d"
+"""How long before its deadline a report that is not sent is told."""
 
 HTTP_ERROR_SHARE = 0.05
 """Share of HTTP requests that may be answered with a server error."""

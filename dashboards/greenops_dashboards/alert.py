@@ -10,7 +10,7 @@ from greenops_alerting.rule import Alert, Severity
 from greenops_dashboards.promql import Expr, Selector, Variable, highest, select
 
 IDENTITY = tuple(sorted({label for alert in rules.alerts() for label in alert.identity}))
-ALERTS = Foreign("ALERTS", ("alertname", "alertstate", "severity", *IDENTITY))
+ALERTS = Foreign("ALERTS", ("alertname", "alertstate", "severity", "threshold", *IDENTITY))
 """What Prometheus writes while an alert is pending or fires; it carries the labels of the alert's own expression."""
 
 FOREIGN: tuple[Foreign, ...] = (ALERTS,)

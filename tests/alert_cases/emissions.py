@@ -8,7 +8,8 @@ from greenops_core import catalogue as c
 NOX = {"site": "north", "stack": "s1", "parameter": "nox", "averaging": "1h"}
 RATIO = of(c.EMISSION_LIMIT_RATIO, **NOX)
 VALID = of(c.EMISSION_AVERAGE_VALID, **NOX)
-NEAR, OVER = "EmissionLimitApproaching", "EmissionLimitExceeded"
+DUE = of(c.EMISSION_EXCEEDANCE_DUE, **NOX)
+NEAR, OVER, COMING = "EmissionLimitApproaching", "EmissionLimitExceeded", "EmissionExceedancePredicted"
 
 
 def emission(name: str, ratio: str, *expect: tuple[str, str, int], **more: str) -> Case:
@@ -77,6 +78,51 @@ CASES = [
         ("5m30s", alert(NEAR, threshold="95"), 0),
         ("5m30s", alert(NEAR, threshold="80"), 1),
         ("10m30s", alert(NEAR), 0),
+    ),
+    emission(
+        "a warning once told ends 2 % of the limit below its share",
+        "0.91x20 0.885x20 0.879x20",
+        ("5m", alert(NEAR, threshold="90"), 1),
+        ("9m", alert(NEAR, threshold="90"), 1),
+        ("10m30s", alert(NEAR, threshold="90"), 0),
+        ("10m30s", alert(NEAR, threshold="80"), 1),
+    ),
+    emission(
+        "a value that comes from below is warned of at the share itself",
+        "0.885x40",
+        ("5m", alert(NEAR, threshold="90"), 0),
+    ),
+    emission(
+        "an exceedance once told ends 2 % below the limit",
+        "1.1x20 0.99x20 0.98x20",
+        ("5m", alert(OVER), 1),
+        ("9m", alert(OVER), 1),
+        ("10m30s", alert(OVER), 0),
+    ),
+    emission(
+        "an exceedance that loses its data is told as both, and neither ends the other",
+        "1.2x4 stale",
+        ("30m", alert(OVER), 1),
+        ("30m", alert("EmissionAverageInvalid"), 1),
+        **{VALID: "1x4 0x200"},
+    ),
+    emission(
+        "what will be over its limit within a day is told after ten minutes, until it is over it",
+        "0.7x80 1.1x20",
+        ("9m", alert(COMING), 0),
+        ("11m", alert(COMING), 1),
+        ("21m", alert(COMING), 0),
+        ("21m", alert(OVER), 1),
+        **{DUE: "7200-15x100"},
+    ),
+    emission("what is more than a day away is not told", "0.7x80", ("15m", alert(COMING), 0), **{DUE: "172800x80"}),
+    Case(
+        "an exceedance outlives any time without valid data, while the gateway says so",
+        "emissions.yml",
+        {RATIO: "1.2x3 stale", VALID: "1x3 0x800 1x20"},
+        [("1h", alert(OVER), 1), ("150h", alert(OVER), 1), ("203h", alert(OVER), 0)],
+        step="15m",
+        every="15m",
     ),
     Case(
         "an exceedance outlives a weekend without data, not a week",

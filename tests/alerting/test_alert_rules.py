@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 import yaml
 
-from alert_cases import budget, emissions, fleet, gateway, journal, platform
+from alert_cases import budget, emissions, fleet, gateway, journal, platform, reports
 from alert_cases.case import Case, alert, of
-from alert_cases.emissions import NOX, OVER, RATIO, VALID
+from alert_cases.emissions import NEAR, NOX, OVER, RATIO, VALID
 from alert_cases.gateway import GAP, POINT
 from greenops_alerting import rules
 from greenops_alerting.rules import Links
 from greenops_core import catalogue as c
 from stack import server
 
-CASES: list[Case] = [case for module in (emissions, gateway, journal, fleet, budget, platform) for case in module.CASES]
+CASES: list[Case] = [
+    case for module in (emissions, gateway, journal, reports, fleet, budget, platform) for case in module.CASES
+]
 
 
 def promtool(folder: Path, file: str, tests: dict[str, list[dict[str, Any]]]) -> None:
@@ -69,6 +71,8 @@ def test_every_alert_and_every_rung_has_a_case_where_it_fires_and_one_where_it_d
 
 
 AVERAGE, LIMIT = of(c.EMISSION_AVERAGE, **NOX, unit="mg/m3"), of(c.EMISSION_LIMIT, **NOX, unit="mg/m3")
+PROJECTED = of(c.EMISSION_AVERAGE_PROJECTED, **NOX, unit="mg/m3")
+ALLOWED, DUE = of(c.EMISSION_MEAN_ALLOWED, **NOX, unit="mg/m3"), of(c.EMISSION_EXCEEDANCE_DUE, **NOX)
 RUNBOOK = "alerting/runbooks/EmissionLimitExceeded.md"
 BOARD = "http://localhost:3000/d/greenops-emissions?var-site=north&var-stack=s1&var-parameter=nox"
 
@@ -90,6 +94,7 @@ BOARD = "http://localhost:3000/d/greenops-emissions?var-site=north&var-stack=s1&
 def test_a_page_names_average_limit_period_and_excess_with_units(
     average: str, ratio: str, limit: str, data: str, tmp_path: Path
 ) -> None:
+    ahead = {PROJECTED: "71.5x94", ALLOWED: "0x94"} if data == "valid now" else {}
     said = {
         "summary": "An emission average is over its limit.",
         "description": "nox at north/s1: the 1h average of 63.2 mg/m3 is 26.4% (13.2 mg/m3) over the limit of "
@@ -97,6 +102,8 @@ def test_a_page_names_average_limit_period_and_excess_with_units(
         "average": "63.2 mg/m3",
         "limit": "50 mg/m3",
         "over": "26.4% (13.2 mg/m3)",
+        "projected": "71.5 mg/m3" if ahead else "unknown",
+        "allowed": "0 mg/m3" if ahead else "unknown",
         "data": data,
         "runbook_url": RUNBOOK,
         "dashboard_url": BOARD,
@@ -108,8 +115,48 @@ def test_a_page_names_average_limit_period_and_excess_with_units(
             {"series": AVERAGE, "values": average},
             {"series": RATIO, "values": ratio},
             {"series": LIMIT, "values": limit},
+            *({"series": name, "values": values} for name, values in ahead.items()),
         ],
         "alert_rule_test": [{"eval_time": "20m", "alertname": OVER, "exp_alerts": [fired]}],
+    }
+    promtool(tmp_path, "emissions.yml", {"15s": [test]})
+
+
+@pytest.mark.parametrize(
+    ("due", "projected", "left"),
+    [
+        pytest.param("2472x90", "51.8x90", "41m 12s", id="it comes"),
+        pytest.param(None, "49.9x90", "no exceedance at the present rate", id="it does not come"),
+        pytest.param(None, None, "unknown", id="nobody knows"),
+    ],
+)
+def test_a_warning_says_how_long_there_is_and_what_is_still_allowed(
+    due: str | None, projected: str | None, left: str, tmp_path: Path
+) -> None:
+    reaches = projected.split("x")[0] + " mg/m3" if projected else "unknown"
+    said = {
+        "summary": "An emission average has reached 95 % of its limit.",
+        "description": "nox at north/s1: the 1h average of 47.5 mg/m3 is 95% of the limit of 50 mg/m3 (warning from "
+        f"95 %). Time to the limit: {left}; a mean of at most 44.6 mg/m3 from now on keeps it. Data: valid now.",
+        "average": "47.5 mg/m3",
+        "limit": "50 mg/m3",
+        "projected": reaches,
+        "time_left": left,
+        "allowed": "44.6 mg/m3",
+        "data": "valid now",
+        "runbook_url": RUNBOOK.replace(OVER, NEAR),
+        "dashboard_url": BOARD,
+    }
+    fired = [
+        {"exp_labels": {**NOX, "severity": "ticket", "threshold": rung}, "exp_annotations": said | changed}
+        for rung in ("80", "90", "95")
+        for changed in [{key: said[key].replace("95 %", f"{rung} %") for key in ("summary", "description")}]
+    ]
+    values = {AVERAGE: "47.5x90", RATIO: "0.95x90", LIMIT: "50x90", ALLOWED: "44.6x90", PROJECTED: projected, DUE: due}
+    test = {
+        "interval": "15s",
+        "input_series": [{"series": name, "values": value} for name, value in values.items() if value],
+        "alert_rule_test": [{"eval_time": "20m", "alertname": NEAR, "exp_alerts": fired}],
     }
     promtool(tmp_path, "emissions.yml", {"15s": [test]})
 
@@ -185,6 +232,8 @@ def test_labels_with_quotes_and_spaces_reach_the_page_whole(tmp_path: Path) -> N
             "average": "60 mg/m3",
             "limit": "50 mg/m3",
             "over": "20% (10 mg/m3)",
+            "projected": "unknown",
+            "allowed": "unknown",
             "data": "valid now",
             "runbook_url": RUNBOOK,
             "dashboard_url": "http://localhost:3000/d/greenops-emissions?var-site=north+%22old%22+works&var-stack=s+%26+1"

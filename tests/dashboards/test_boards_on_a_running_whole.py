@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,11 @@ from greenops_dashboards.boards import ALL
 from greenops_dashboards.boards.emissions import compliance
 from greenops_dashboards.boards.fleet import reports
 from greenops_dashboards.grafana import to_grafana
+from greenops_gateway.cems.hour import Hour
+from greenops_gateway.cems.record import ClosedHour, Measured
+from greenops_gateway.emissions.entry import AnalyserTests, Entry, Inputs
+from greenops_gateway.emissions.ledger import Ledger
+from greenops_gateway.regulatory.submission_queue import Queue
 from real_servers import QueryApi, prometheus
 from self_signed import self_signed
 from stack import ROOT, Service, free_port, program, running
@@ -72,11 +79,39 @@ def gateway_file(folder: Path, modbus: int) -> Path:
         for limit in config["limits"]
         if limit["averaging"] == "1m"
     ]
+    config["limits"].append(config["limits"][0] | {"parameter": "hopeless", "limit": 0.001})  # has a time to exceedance
     config["journal"] = {"directory": str(folder / "journal")}
     config["sinks"] = {"files": {"kind": "jsonl", "directory": str(folder / "samples")}}
+    measured = {"SO2C": {"point": "analyser-1/so2", "unit": "mg/m3"}}
+    config["emissions"] = {"stacks": [{"stack": "stack-1", "standard_time": "+00:00", "measured": measured}]}
+    close_an_hour(folder / "journal" / "hours")
+    prepare_a_report(folder)
     file = folder / "gateway.yml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     return file
+
+
+def close_an_hour(ledger: Path) -> None:
+    """As if the gateway had run before: there is not an hour to wait."""
+    so2 = Measured("SO2C", Decimal("80.1"), Decimal("80.1"), "01", points=60)
+    hour = ClosedHour(
+        Hour(int(time.time() // 3600) - 1),
+        Decimal(1),
+        None,
+        "",
+        is_startup=False,
+        measured={"SO2C": so2},
+        computed={},
+    )
+    entry = Entry(0, "stack-1", 1, "", "", "", "", Inputs("", 60, ()), AnalyserTests(), 0, (), hour)
+    Ledger.open(ledger, "stack-1").append([entry])
+
+
+def prepare_a_report(folder: Path) -> None:
+    """One that waits for a person."""
+    report = folder / "excess-2026-Q1.json"
+    report.write_text("{}", encoding="utf-8")
+    Queue(folder / "journal").prepare("excess", "2026-Q1", date(2026, 4, 30), [report], ("ana", "the quarter is over"))
 
 
 def agent_file(folder: Path) -> Path:
