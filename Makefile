@@ -80,5 +80,5 @@ clean: ## remove .venv, .greenops and the tools' caches
 	    echo "building .venv with $$python ($$("$$python" -c 'import platform; print(platform.python_version())'))"; \
 	    "$$python" -m venv --clear .venv || exit 1; \
 	fi
-	@$(BIN)/python -m pip install -c deploy/constraints.txt -e ".[agent,gateway,exporter,otlp,dashboards,dev]"
+	@$(BIN)/python -m pip install -c deploy/constraints.txt -e ".[agent,gateway,exporter,otlp,reports,dashboards,dev]"
 	@touch $@

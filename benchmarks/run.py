@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "deploy" / "local")]
 
-from benchmarks import agent, archive, bus, dnp3, exposition, gateway, journal, journal_day, mqtt, opcua, scale  # noqa: E402  # a script's folders come first
+from benchmarks import agent, archive, bus, dnp3, exposition, gateway, hours, journal, journal_day, mqtt, opcua, scale  # noqa: E402  # a script's folders come first
 from benchmarks.table import Table, markdown, progress  # noqa: E402  # same
 
 from stack import StackError  # noqa: E402  # same
@@ -32,6 +32,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], Table]] = {
     "archive": archive.measure,
     "journal_day": journal_day.measure,
     "journal": journal.measure,
+    "hours": hours.measure,
 }
 
 

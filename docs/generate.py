@@ -1,4 +1,4 @@
-"""Writes what documentation can be computed: metrics, dashboards, and the JSON Schemas of the configuration files.
+"""Writes what documentation can be computed: metrics, dashboards, equations, JSON Schemas of the configuration files.
 
 python docs/generate.py            write them
 python docs/generate.py --check    are the committed ones current?
@@ -19,6 +19,7 @@ from greenops_core.sample import Metric
 from greenops_dashboards.board import Board
 from greenops_dashboards.boards import ALL
 from greenops_exporter.configuration import File as ExporterConfiguration
+from greenops_gateway.cems.equation_page import page as equations
 from greenops_gateway.configuration import json_schema as gateway_schema
 from greenops_telemetry.configuration import schema
 
@@ -29,6 +30,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Hosts": ("host", "collector", "push"),
     "Devices and points": ("device", "point"),
     "Emission limits": ("emission",),
+    "Reports to authorities": ("report",),
     "Carbon budgets and factors": ("budget", "grid"),
 }
 """Headings, and how the metrics below them begin; all others belong to every program."""
@@ -71,6 +73,7 @@ def files() -> dict[str, str]:
     return {
         "docs/metrics.md": metrics(),
         "docs/dashboards.md": dashboards(),
+        "docs/equations.md": WRITTEN + equations(),
         **{f"{room}/{room}.schema.json": json.dumps(given, indent=2) + "\n" for room, given in schemas.items()},
     }
 

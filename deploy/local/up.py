@@ -139,7 +139,8 @@ def write_configuration(ports: Ports, run_dir: Path) -> None:
     config = run_dir / "config"
     config.mkdir(parents=True, exist_ok=True)
     (config / "prometheus.yml").write_text(prometheus_config(ports, config / "rules"), encoding="utf-8")
-    (config / "gateway.yml").write_text(gateway_config(ports, run_dir), encoding="utf-8")
+    hours = (ROOT / "gateway" / "emissions.yml").read_text(encoding="utf-8")
+    (config / "gateway.yml").write_text(gateway_config(ports, run_dir) + hours, encoding="utf-8")
     (config / "mosquitto.conf").write_text(broker_config(ports), encoding="utf-8")
     for name in ("agent", "exporter"):
         shutil.copyfile(ROOT / name / f"{name}.yml", config / f"{name}.yml")

@@ -78,6 +78,7 @@ def beside_panels() -> Iterator[Spoken]:
             if variable["type"] == "query":
                 selector = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"])
                 assert selector, f"{file}: variable {variable['name']} asks {variable['query']}"
-                yield Spoken(f"{file} variable {variable['name']}", f"count by ({selector[2]}) ({selector[1]})")
+                by = "" if selector[2] == "instance" else f" by ({selector[2]})"  # the scrape's own, on every series
+                yield Spoken(f"{file} variable {variable['name']}", f"count{by} ({selector[1]})")
         for annotation in board["annotations"]["list"]:
             yield Spoken(f"{file} annotation {annotation['name']}", annotation["expr"])

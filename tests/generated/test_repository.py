@@ -100,7 +100,7 @@ def wrong_with_program(program: str, words: list[str]) -> str | None:
     """A subcommand or option of ours that does not exist."""
     command: tuple[str, ...] = ()
     for word in words:
-        if word.startswith("-") or not re.search(r"[A-Z] \.\.\.", told(program, *command)):
+        if word.startswith("-") or not re.search(r"[A-Z] \.\.\.(?!\])", told(program, *command)):
             continue
         if word not in subcommands(program, *command):
             return f"{' '.join((program, *command))} has no command {word}"
