@@ -187,32 +187,41 @@ class _AnalyserTests(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Measured(msgspec.Struct, forbid_unknown_fields=True):
-    value: Decimal | None
-    unadjusted: Decimal | None
-    method: str
-    why: str
-    points: int
-    unit: str
+    value: Decimal | None = None
+    unadjusted: Decimal | None = None
+    method: str = ""
+    why: str = ""
+    points: int = 0
+    unit: str = ""
 
 
 class _Computed(msgspec.Struct, forbid_unknown_fields=True):
-    value: Decimal | None
-    unit: str
-    equation: str
-    digest: str
-    why: str
-    unadjusted: Decimal | None
-    method: str
+    value: Decimal | None = None
+    unit: str = ""
+    equation: str = ""
+    digest: str = ""
+    why: str = ""
+    unadjusted: Decimal | None = None
+    method: str = ""
 
 
-class _Closed(msgspec.Struct, forbid_unknown_fields=True):
+class Told(msgspec.Struct, forbid_unknown_fields=True):
+    """What ``result`` wrote; where people write it, what is absent may be left out."""
+
     hour: str
     operating_time: Decimal
-    load: Decimal | None
-    fuel: str
-    is_startup: bool
-    measured: dict[str, _Measured]
-    computed: dict[str, _Computed]
+    load: Decimal | None = None
+    fuel: str = ""
+    is_startup: bool = False
+    measured: dict[str, _Measured] = {}
+    computed: dict[str, _Computed] = {}
+
+    def closed(self) -> ClosedHour:
+        """The hour. Raises ValueError: its name is none."""
+        measured = {name: Measured(name, **msgspec.structs.asdict(each)) for name, each in self.measured.items()}
+        computed = {name: Computed(name, **msgspec.structs.asdict(each)) for name, each in self.computed.items()}
+        hour = read(self.hour)
+        return ClosedHour(hour, self.operating_time, self.load, self.fuel, self.is_startup, measured, computed)
 
 
 class _Record(msgspec.Struct, forbid_unknown_fields=True):
@@ -227,7 +236,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     tests: _AnalyserTests
     resume: int
     workings: tuple[str, ...]
-    closed: _Closed
+    closed: Told
 
 
 class _BriefInputs(msgspec.Struct):
@@ -252,15 +261,6 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 def _entry(raw: _Record) -> Entry:
     """Raises ValueError: its hour is none."""
-    closed = raw.closed
-    measured: Mapping[str, Measured] = {
-        name: Measured(name, **msgspec.structs.asdict(each)) for name, each in closed.measured.items()
-    }
-    computed: Mapping[str, Computed] = {
-        name: Computed(name, **msgspec.structs.asdict(each)) for name, each in closed.computed.items()
-    }
-    hour: Hour = read(closed.hour)
-    whole = ClosedHour(hour, closed.operating_time, closed.load, closed.fuel, closed.is_startup, measured, computed)
     inputs = Inputs(raw.inputs.hash, raw.inputs.readings, raw.inputs.sequences)
     return Entry(
         raw.number,
@@ -274,7 +274,7 @@ def _entry(raw: _Record) -> Entry:
         AnalyserTests(raw.tests.out_of_control, raw.tests.calibrations),
         raw.resume,
         raw.workings,
-        whole,
+        raw.closed.closed(),
     )
 
 

@@ -22,8 +22,8 @@ import msgspec
 
 from greenops_core.errors import ConfigError
 from greenops_gateway.cems import hour as hours_
-from greenops_gateway.cems.record import ClosedHour, Computed, Measured, Reported
-from greenops_gateway.emissions.entry import result
+from greenops_gateway.cems.record import ClosedHour, Reported
+from greenops_gateway.emissions.entry import Told, result
 from greenops_gateway.regulatory.ecmps.daily_test import Cylinder, DailyCalibration, Injection
 from greenops_gateway.regulatory.whole_file import put
 
@@ -85,45 +85,6 @@ def write(path: Path, file: HoursFile) -> None:
         ConfigError: it cannot be written.
     """
     put(path, lines(file))
-
-
-class _Measured(msgspec.Struct, forbid_unknown_fields=True):
-    value: Decimal | None = None
-    unadjusted: Decimal | None = None
-    method: str = ""
-    why: str = ""
-    points: int = 0
-    unit: str = ""
-
-
-class _Computed(msgspec.Struct, forbid_unknown_fields=True):
-    value: Decimal | None = None
-    unit: str = ""
-    equation: str = ""
-    digest: str = ""
-    why: str = ""
-    unadjusted: Decimal | None = None
-    method: str = ""
-
-
-class _Closed(msgspec.Struct, forbid_unknown_fields=True):
-    hour: str
-    operating_time: Decimal
-    load: Decimal | None = None
-    fuel: str = ""
-    is_startup: bool = False
-    measured: dict[str, _Measured] = {}
-    computed: dict[str, _Computed] = {}
-
-    def item(self) -> ClosedHour:
-        _checked(self.operating_time, self.load, *(each.value for each in self.computed.values()))
-        _checked(*(number for each in self.measured.values() for number in (each.value, each.unadjusted)))
-        measured = {name: Measured(name, **msgspec.structs.asdict(each)) for name, each in self.measured.items()}
-        computed = {name: Computed(name, **msgspec.structs.asdict(each)) for name, each in self.computed.items()}
-        hour = hours_.read(self.hour)
-        if not 0 <= self.operating_time <= 1:
-            raise ValueError(f"an operating time of {self.operating_time} is no share of an hour; write 0.00 to 1.00")
-        return ClosedHour(hour, self.operating_time, self.load, self.fuel, self.is_startup, measured, computed)
 
 
 class _Reported(msgspec.Struct, forbid_unknown_fields=True):
@@ -190,7 +151,7 @@ class _Calibration(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
-    closed: _Closed | None = None
+    closed: Told | None = None
     reported: _Reported | None = None
     calibration: _Calibration | None = None
 
@@ -205,7 +166,18 @@ def _item(text: bytes) -> ClosedHour | Reported | DailyCalibration:
     found = [each for each in (line.closed, line.reported, line.calibration) if each is not None]
     if len(found) != 1:
         raise ValueError("a line has one key: closed, reported or calibration")
-    return found[0].item()
+    (only,) = found
+    return _closed(only) if isinstance(only, Told) else only.item()
+
+
+def _closed(told: Told) -> ClosedHour:
+    """Raises ValueError: a number in it is none that an hour can have."""
+    closed = told.closed()
+    _checked(closed.operating_time, closed.load, *(each.value for each in closed.computed.values()))
+    _checked(*(number for each in closed.measured.values() for number in (each.value, each.unadjusted)))
+    if not 0 <= closed.operating_time <= 1:
+        raise ValueError(f"an operating time of {closed.operating_time} is no share of an hour; write 0.00 to 1.00")
+    return closed
 
 
 def _checked(*values: Decimal | None) -> None:
