@@ -16,10 +16,6 @@ MOST_PPM = Decimal(5)
 READINGS = 3
 POINTS = ((Decimal(20), Decimal(30)), (Decimal(50), Decimal(60)))
 """Where the two gases lie, % of span."""
-RELATIVE_ACCURACY_OF_REFERENCE = Decimal(20)
-RELATIVE_ACCURACY_OF_STANDARD = Decimal(10)
-"""What the yearly relative accuracy test audit of Part 60 holds to, % of the reference method or of the standard
-(Appendix F, 5.2.3). Awaits confirmation."""
 _SOURCE = "40 CFR 60 Appendix F, 6.2, equation 1-1; limits of 5.2.3"
 
 

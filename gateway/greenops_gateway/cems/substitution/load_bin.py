@@ -11,8 +11,6 @@ from decimal import ROUND_CEILING, Decimal
 from greenops_gateway.cems.decimals import in_decimals
 
 BINS = 10
-COMMON_STACK_BINS = 20
-"""Optional for a stack that several units share."""
 
 
 @in_decimals

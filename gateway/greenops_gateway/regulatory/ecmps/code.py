@@ -18,10 +18,6 @@ DILUENT_CAP = "14"
 """The code of a NOx rate with the diluent cap; its diluent is told as it was measured."""
 NOT_TOLD = "46"
 """The code of a component's hour without a value where another record has the substitute (a NOx-diluent system)."""
-INTERNAL = frozenset(map(str, range(56, 100)))
-"""Codes that no report may have."""
-MATS_METHODS = _codes("01 02 17 20 21 32 33 34 35 36 37 38 39 41 42 43 44 53 54 55")
-"""Codes of hourly values for 40 CFR 63 Subpart UUUUU; the list awaits confirmation."""
 MONITOR_METHODS: Mapping[str, frozenset[str]] = {
     "SO2C": _codes("01 02 03 04 05 06 07 08 09 10 12 13 15 16 17 18 19 20 21 22 23 53 54 55"),
     "NOXC": _codes("01 02 03 04 05 06 07 08 09 10 11 12 13 15 17 18 19 20 21 22 23 24 46 53 54 55"),
