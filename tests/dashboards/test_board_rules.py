@@ -14,6 +14,7 @@ from greenops_alerting.thresholds import BUDGET, EMISSION
 from greenops_dashboards import grafana_unit
 from greenops_dashboards.board import places
 from greenops_dashboards.boards import ALL
+from greenops_dashboards.variable import TRACED_AT
 
 BOARDS = boards()
 DATA = {"stat", "timeseries", "bargauge", "table", "state-timeline"}
@@ -59,7 +60,7 @@ def test_variables_begin_with_the_data_source_and_offer_all_on_every_change_of_t
     for variable in others:
         assert variable["datasource"] == SOURCE
         assert variable["refresh"] == 2
-        if variable["name"] == "instance":
+        if variable["name"] == TRACED_AT.name:
             assert (variable["includeAll"], variable["multi"]) == (False, False), "an address is one"
             continue
         assert variable["includeAll"]

@@ -13,6 +13,7 @@ import yaml
 
 from generated.promql_tree import Known, Vocabulary
 from greenops_alerting.promql import FOREIGN as FOREIGN_IN_RULES
+from greenops_alerting.promql import SCRAPED
 from greenops_alerting.records import RECORDS
 from greenops_core.catalogue import CATALOGUE
 from greenops_core.sample import Kind
@@ -78,7 +79,7 @@ def beside_panels() -> Iterator[Spoken]:
             if variable["type"] == "query":
                 selector = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"])
                 assert selector, f"{file}: variable {variable['name']} asks {variable['query']}"
-                by = "" if selector[2] == "instance" else f" by ({selector[2]})"  # the scrape's own, on every series
+                by = "" if selector[2] in SCRAPED else f" by ({selector[2]})"
                 yield Spoken(f"{file} variable {variable['name']}", f"count{by} ({selector[1]})")
         for annotation in board["annotations"]["list"]:
             yield Spoken(f"{file} annotation {annotation['name']}", annotation["expr"])
