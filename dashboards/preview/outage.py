@@ -1,6 +1,6 @@
 """Takes the pictures of the journal's board across a real outage: 600 points a second, three sinks, one of them away.
 
-    .venv/bin/python dashboards/preview/outage.py --dest docs/pictures
+    .venv/bin/python dashboards/preview/outage.py --dest docs/pictures/outage
 
 A simulated plant, the gateway, Prometheus and VictoriaMetrics run on free ports, with all data in a temporary folder.
 VictoriaMetrics ends after --before seconds, is away for --away, and the pictures are taken --after it came back.
@@ -118,7 +118,7 @@ def say(text: str) -> None:
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    options.add_argument("--dest", type=Path, default=Path("docs/pictures"), help="default: %(default)s")
+    options.add_argument("--dest", type=Path, default=Path("docs/pictures/outage"), help="default: %(default)s")
     for name, length in (("before", 180), ("away", 120), ("after", 110)):
         options.add_argument(f"--{name}", type=int, default=length, metavar="SECONDS", help="default: %(default)s")
     arguments = options.parse_args()
